@@ -1,0 +1,44 @@
+"""Runs texts through an encoder in length-sorted batches, for training with a frozen encoder."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from tqdm import tqdm
+
+from ml.model import DualHeadClassifier
+from ml.tokenizing import encode_email
+
+
+def embed_emails(
+    model: DualHeadClassifier,
+    tokenizer: Tokenizer,
+    emails: Sequence[tuple[str, str, str]],
+    *,
+    batch_size: int = 32,
+    progress: bool = False,
+) -> np.ndarray:
+    """Pooled vectors of (department, subject, body) triples: float32 (n, hidden)."""
+    encoded = [encode_email(tokenizer, *email) for email in emails]
+    order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
+    vectors = np.zeros((len(encoded), model.encoder.config.hidden_size), dtype=np.float32)
+    model.eval()
+    with torch.inference_mode(), tqdm(total=len(order), desc="embedding", unit="email", disable=not progress) as bar:
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            ids, mask = pad([encoded[i] for i in rows])
+            vectors[rows] = model.pool(ids, mask).float().numpy()
+            bar.update(len(rows))
+    return vectors
+
+
+def pad(sequences: Sequence[Sequence[int]], pad_id: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Right-pad token ids to one length: ids and mask, both (batch, longest)."""
+    longest = max(len(s) for s in sequences)
+    ids = torch.full((len(sequences), longest), pad_id, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = torch.tensor(sequence)
+        mask[row, : len(sequence)] = 1
+    return ids, mask

@@ -1,0 +1,94 @@
+"""The dual-head classifier: one shared encoder, a linear head for the type, one for the subtype.
+
+Loss is cross-entropy of the type plus cross-entropy of the subtype, the latter over the
+subtypes of the email's own department only (the others are masked out).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+from transformers import AutoConfig, AutoModel
+
+from ml.taxonomy import LabelSpace
+
+MASKED = -1e4  # finite, so that half precision and ONNX stay free of NaN
+
+
+@dataclass
+class DualHeadOutput:
+    """Logits of both heads, (batch, types) and (batch, subtypes); the pooled text (batch, hidden)."""
+
+    type_logits: Tensor
+    subtype_logits: Tensor
+    embedding: Tensor
+    loss: Tensor | None = None
+
+
+class DualHeadClassifier(nn.Module):
+    """Encoder with mean pooling and two linear heads.
+
+    `normalise` scales the pooled vector to length one, as sentence encoders are trained.
+    """
+
+    def __init__(self, encoder: nn.Module, n_types: int, n_subtypes: int, normalise: bool = False):
+        super().__init__()
+        self.encoder = encoder
+        self.normalise = normalise
+        hidden = encoder.config.hidden_size
+        self.type_head = nn.Linear(hidden, n_types)
+        self.subtype_head = nn.Linear(hidden, n_subtypes)
+
+    @classmethod
+    def from_encoder(cls, source: str, space: LabelSpace, *, normalise: bool = False) -> "DualHeadClassifier":
+        """Pretrained encoder (folder or hub name) under fresh heads."""
+        return cls(AutoModel.from_pretrained(source), len(space.types), len(space.subtypes), normalise)
+
+    @classmethod
+    def from_config(cls, folder: str, space: LabelSpace, *, normalise: bool = False) -> "DualHeadClassifier":
+        """The same shape without weights, to be filled from an artifact."""
+        encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+        return cls(encoder, len(space.types), len(space.subtypes), normalise)
+
+    def pool(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Mean of the token vectors under the mask: (batch, hidden)."""
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+        mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
+        return normalize(mean, dim=-1) if self.normalise else mean
+
+    def heads(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        return self.type_head(embedding), self.subtype_head(embedding)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        type_labels: Tensor | None = None,
+        subtype_labels: Tensor | None = None,
+        subtype_mask: Tensor | None = None,
+    ) -> DualHeadOutput:
+        """`subtype_mask` is (batch, subtypes), True where the department has the subtype."""
+        embedding = self.pool(input_ids, attention_mask)
+        type_logits, subtype_logits = self.heads(embedding)
+        loss = None
+        if type_labels is not None and subtype_labels is not None and subtype_mask is not None:
+            loss = dual_loss(type_logits, subtype_logits, type_labels, subtype_labels, subtype_mask)
+        return DualHeadOutput(type_logits, subtype_logits, embedding, loss)
+
+
+def dual_loss(
+    type_logits: Tensor, subtype_logits: Tensor, type_labels: Tensor, subtype_labels: Tensor, subtype_mask: Tensor
+) -> Tensor:
+    """Type loss plus masked subtype loss, each the mean over the batch."""
+    masked = subtype_logits.masked_fill(~subtype_mask, MASKED)
+    return cross_entropy(type_logits, type_labels) + cross_entropy(masked, subtype_labels)
+
+
+def department_masks(departments: list[str], space: LabelSpace) -> Tensor:
+    """(batch, subtypes) booleans: True where the row's department has the subtype."""
+    masks = torch.zeros(len(departments), len(space.subtypes), dtype=torch.bool)
+    for row, department in enumerate(departments):
+        masks[row, list(space.members[department])] = True
+    return masks
