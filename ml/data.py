@@ -6,7 +6,6 @@ an export of the desk can be fed back as it is.
 """
 
 import csv
-import gzip
 import io
 import json
 import sys
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml.errors import DataError
+from ml.files import open_binary
 from ml.taxonomy import TYPES
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -35,39 +35,34 @@ class Example:
     sender: str = ""
 
 
-def open_text(file: Path) -> io.TextIOBase:
-    """Open a text file, through gzip where its name says so; undecodable bytes are replaced."""
-    if file.suffix == ".gz":
-        return gzip.open(file, "rt", encoding="utf-8-sig", errors="replace", newline="")
-    return file.open("r", encoding="utf-8-sig", errors="replace", newline="")
+def read_rows(file: Path, *, need_department: bool = True) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line number, row) of a CSV or JSONL file; undecodable bytes are replaced.
 
-
-def read_rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number, row) of a CSV or JSONL file.
-
-    Raises DataError for another kind of file, a CSV without a text column, or a broken line.
+    Raises DataError for another kind of file, a CSV without the columns, or a broken line.
     """
     kind = Path(file.name.removesuffix(".gz")).suffix.lower()
-    with open_text(file) as stream:
+    if kind not in (".csv", ".jsonl"):
+        raise DataError(f"ends in {kind or 'nothing'!r}; allowed: .csv, .jsonl, each also .gz", file=file.name)
+    with open_binary(file) as raw:
+        stream = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
         if kind == ".csv":
-            yield from _csv_rows(stream, file)
-        elif kind == ".jsonl":
-            yield from _jsonl_rows(stream, file)
+            yield from _csv_rows(stream, file, need_department)
         else:
-            raise DataError(f"ends in {kind or 'nothing'!r}; allowed: .csv, .jsonl, each also .gz", file=file.name)
+            yield from _jsonl_rows(stream, file)
 
 
-def _csv_rows(stream: io.TextIOBase, file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _csv_rows(stream: io.TextIOBase, file: Path, need_department: bool) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.DictReader(stream)
-    columns = reader.fieldnames or []
-    if "department" not in columns or not set(columns) & set(BODY_COLUMNS):
-        raise DataError(
-            f"has the columns {', '.join(columns) or '(none)'}; needed: department and one of {', '.join(BODY_COLUMNS)}",
-            file=file.name,
-            line=1,
-        )
-    for row in reader:
-        yield reader.line_num, {k: v or "" for k, v in row.items() if isinstance(k, str)}
+    try:
+        columns = list(reader.fieldnames or [])
+        if (need_department and "department" not in columns) or not set(columns) & set(BODY_COLUMNS):
+            shown = ", ".join(columns)[:200] or "(none)"
+            needed = f"{'department and ' if need_department else ''}one of {', '.join(BODY_COLUMNS)}"
+            raise DataError(f"has the columns {shown}; needed: {needed}", file=file.name, line=1)
+        for row in reader:
+            yield reader.line_num, {k: v or "" for k, v in row.items() if isinstance(k, str)}
+    except csv.Error as error:
+        raise DataError(f"is not CSV: {error}", file=file.name, line=reader.line_num) from None
 
 
 def _jsonl_rows(stream: io.TextIOBase, file: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -84,17 +79,19 @@ def _jsonl_rows(stream: io.TextIOBase, file: Path) -> Iterator[tuple[int, dict[s
 
 
 def read_examples(file: Path) -> list[Example]:
-    """Read a labelled file whole; every row must carry a department, a known type and a subtype."""
-    examples = [_example(row, file, line) for line, row in read_rows(file)]
+    """Read the labelled rows of a file; rows without a type or subtype are left out.
+
+    Raises DataError when no row is labelled, or a label is not one of the four types.
+    """
+    examples = [_example(row, file, line) for line, row in read_rows(file) if row.get("type") and row.get("subtype")]
     if not examples:
-        raise DataError("holds no rows", file=file.name)
+        raise DataError("holds no labelled row; needed: type and subtype in at least two rows", file=file.name)
     return examples
 
 
 def _example(row: dict[str, str], file: Path, line: int) -> Example:
-    for field in ("department", "type", "subtype"):
-        if not row.get(field):
-            raise DataError("is empty or missing; training and evaluation need it", file=file.name, line=line, field=field)
+    if not row.get("department"):
+        raise DataError("is empty", file=file.name, line=line, field="department")
     if row["type"] not in TYPES:
         raise DataError(f"is {row['type']!r}; allowed: {', '.join(TYPES)}", file=file.name, line=line, field="type")
     body = next((row[c] for c in BODY_COLUMNS if row.get(c)), "")
