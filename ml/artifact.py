@@ -88,7 +88,7 @@ def save_artifact(
                 "trained_by": trained_by,
                 "git_commit": git_commit,
                 "encoder": trained.hyperparameters["encoder"],
-                "normalise": trained.model.normalise,
+                "layers": trained.model.layers,
                 "training_size": len(examples),
                 "data_sha256": data_hash(examples),
                 "hyperparameters": trained.hyperparameters,

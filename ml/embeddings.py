@@ -19,10 +19,10 @@ def embed_emails(
     batch_size: int = 32,
     progress: bool = False,
 ) -> np.ndarray:
-    """Pooled vectors of (department, subject, body) triples: float32 (n, hidden)."""
+    """Pooled vectors of (department, subject, body) triples: float32 (n, width)."""
     encoded = [encode_email(tokenizer, *email) for email in emails]
     order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
-    vectors = np.zeros((len(encoded), model.encoder.config.hidden_size), dtype=np.float32)
+    vectors = np.zeros((len(encoded), model.width), dtype=np.float32)
     model.eval()
     with torch.inference_mode(), tqdm(total=len(order), desc="embedding", unit="email", disable=not progress) as bar:
         for start in range(0, len(order), batch_size):

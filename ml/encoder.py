@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import os
 from functools import cache
 from pathlib import Path
 
@@ -43,7 +42,6 @@ def minilm_folder() -> Path:
     digest = sha256_of(folder / "model.safetensors")
     if digest != MINILM_SHA256:
         raise EncoderError(f"{folder / 'model.safetensors'} has SHA-256 {digest}; expected {MINILM_SHA256}")
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     return folder
 
 

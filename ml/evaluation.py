@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
-from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 from tqdm import tqdm
 
 from ml.calibration import expected_calibration_error
 from ml.data import Example
 from ml.errors import DataError
+from ml.intervals import wilson_interval
 from ml.predictor import Predictor
 
 
@@ -27,20 +27,6 @@ class Outcome:
     type_confidence: float
     subtype_confidence: float
     latency_ms: float
-
-
-def wilson_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson score interval of k successes in n trials; (0, 1) when n is 0.
-
-    Source: Wilson (1927), as scipy computes it.
-
-    >>> [round(x, 3) for x in wilson_interval(85, 100)]
-    [0.767, 0.907]
-    """
-    if n == 0:
-        return 0.0, 1.0
-    interval = binomtest(k, n).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def run(predictor: Predictor, examples: Sequence[Example], *, progress: bool = False) -> list[Outcome]:

@@ -18,7 +18,7 @@ MASKED = -1e4  # finite, so that half precision and ONNX stay free of NaN
 
 @dataclass
 class DualHeadOutput:
-    """Logits of both heads, (batch, types) and (batch, subtypes); the pooled text (batch, hidden)."""
+    """Logits of both heads, (batch, types) and (batch, subtypes); the pooled text (batch, width)."""
 
     type_logits: Tensor
     subtype_logits: Tensor
@@ -29,34 +29,39 @@ class DualHeadOutput:
 class DualHeadClassifier(nn.Module):
     """Encoder with mean pooling and two linear heads.
 
-    `normalise` scales the pooled vector to length one, as sentence encoders are trained.
+    With `layers` = 0 the last layer is pooled, as for fine-tuning. With n > 0 the last n layers
+    are pooled, each scaled to length one, side by side: a frozen sentence encoder has tone and
+    intent in its middle layers, which its last one has traded for topic.
     """
 
-    def __init__(self, encoder: nn.Module, n_types: int, n_subtypes: int, normalise: bool = False):
+    def __init__(self, encoder: nn.Module, n_types: int, n_subtypes: int, layers: int = 0):
         super().__init__()
         self.encoder = encoder
-        self.normalise = normalise
-        hidden = encoder.config.hidden_size
-        self.type_head = nn.Linear(hidden, n_types)
-        self.subtype_head = nn.Linear(hidden, n_subtypes)
+        self.layers = layers
+        self.width = encoder.config.hidden_size * max(layers, 1)
+        self.type_head = nn.Linear(self.width, n_types)
+        self.subtype_head = nn.Linear(self.width, n_subtypes)
 
     @classmethod
-    def from_encoder(cls, source: str, space: LabelSpace, *, normalise: bool = False) -> "DualHeadClassifier":
+    def from_encoder(cls, source: str, space: LabelSpace, *, layers: int = 0) -> "DualHeadClassifier":
         """Pretrained encoder (folder or hub name) under fresh heads."""
-        return cls(AutoModel.from_pretrained(source), len(space.types), len(space.subtypes), normalise)
+        return cls(AutoModel.from_pretrained(source), len(space.types), len(space.subtypes), layers)
 
     @classmethod
-    def from_config(cls, folder: str, space: LabelSpace, *, normalise: bool = False) -> "DualHeadClassifier":
+    def from_config(cls, folder: str, space: LabelSpace, *, layers: int = 0) -> "DualHeadClassifier":
         """The same shape without weights, to be filled from an artifact."""
         encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder))
-        return cls(encoder, len(space.types), len(space.subtypes), normalise)
+        return cls(encoder, len(space.types), len(space.subtypes), layers)
 
     def pool(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Mean of the token vectors under the mask: (batch, hidden)."""
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
-        return normalize(mean, dim=-1) if self.normalise else mean
+        """Mean of the token vectors under the mask: (batch, width)."""
+        deep = self.layers > 0
+        out = self.encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=deep)
+        mask = attention_mask.unsqueeze(-1).to(out.last_hidden_state.dtype)
+        if not deep:
+            return _mean(out.last_hidden_state, mask)
+        pooled = [normalize(_mean(h, mask), dim=-1) for h in out.hidden_states[-self.layers :]]
+        return torch.cat(pooled, dim=-1) / self.layers**0.5
 
     def heads(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
         return self.type_head(embedding), self.subtype_head(embedding)
@@ -76,6 +81,11 @@ class DualHeadClassifier(nn.Module):
         if type_labels is not None and subtype_labels is not None and subtype_mask is not None:
             loss = dual_loss(type_logits, subtype_logits, type_labels, subtype_labels, subtype_mask)
         return DualHeadOutput(type_logits, subtype_logits, embedding, loss)
+
+
+def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the length, (batch, length, hidden) under (batch, length, 1)."""
+    return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 
 def dual_loss(

@@ -25,9 +25,11 @@ from ml.tokenizing import load_tokenizer
 
 @dataclass(frozen=True)
 class FrozenSettings:
-    """Hyperparameters of frozen training; `c` is the inverse of the L2 strength, as in scikit-learn."""
+    """Hyperparameters of frozen training; `c` is the inverse of the L2 strength, as in scikit-learn;
+    `layers` is how many of the encoder's last layers are pooled."""
 
     c: float = 30.0
+    layers: int = 4
     folds: int = 5
     seed: int = 42
 
@@ -80,7 +82,7 @@ def train_frozen(
     targets = targets_of(examples, space)
     torch.manual_seed(settings.seed)
     source = resolve_encoder(encoder)
-    model = DualHeadClassifier.from_encoder(source, space, normalise=True)
+    model = DualHeadClassifier.from_encoder(source, space, layers=settings.layers)
     emails = [(e.department, e.subject, e.body) for e in examples]
     vectors = torch.from_numpy(embed_emails(model, load_tokenizer(source), emails, progress=progress))
     calibration = _cross_validated(model, vectors, targets, examples, space, settings)

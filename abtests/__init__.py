@@ -1,0 +1,1 @@
+"""Which arm serves a unit, and which arm is better."""

@@ -1,0 +1,1 @@
+"""From raw mail to trusted labels: intake, prediction, review, accuracy, retraining, registry."""

@@ -1,0 +1,1 @@
+"""Verifications to figures: estimates with their interval."""

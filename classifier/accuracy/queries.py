@@ -1,0 +1,60 @@
+"""The accuracy figure: weekly random samples only, always with its interval and n."""
+
+from dataclasses import dataclass
+
+from classifier.labels import confirmed
+from classifier.models import ReviewItem, SampleDraw, Source, Verification
+from ml.intervals import wilson_interval
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`correct` of `n` verified; `drawn` is how many the sample holds."""
+
+    drawn: int
+    n: int
+    correct_type: int
+    correct_subtype: int
+
+    @property
+    def subtype(self) -> float | None:
+        return self.correct_subtype / self.n if self.n else None
+
+    @property
+    def type(self) -> float | None:
+        return self.correct_type / self.n if self.n else None
+
+    @property
+    def subtype_interval(self) -> tuple[float, float]:
+        return wilson_interval(self.correct_subtype, self.n)
+
+    @property
+    def type_interval(self) -> tuple[float, float]:
+        return wilson_interval(self.correct_type, self.n)
+
+
+@dataclass(frozen=True)
+class Week:
+    draw: SampleDraw
+    estimate: Estimate
+
+
+def weeks(*, last: int = 12) -> list[Week]:
+    """The latest weekly samples, newest first."""
+    return [Week(draw, estimate(draw)) for draw in SampleDraw.objects.order_by("-week")[:last]]
+
+
+def estimate(draw: SampleDraw) -> Estimate:
+    """Compare reviewers' answers with the predictions that were drawn; agents' corrections never count."""
+    items = ReviewItem.objects.filter(draw=draw)
+    emails = items.values("email")
+    answers = confirmed(Verification.objects.filter(email__in=emails)).exclude(source__in=[Source.AGENT, Source.GOLD])
+    latest: dict[int, Verification] = {a.email_id: a for a in answers.order_by("pk")}
+    said = {i.email_id: i.prediction for i in items.select_related("prediction")}
+    pairs = [(said[pk], answer) for pk, answer in latest.items()]
+    return Estimate(
+        drawn=len(said),
+        n=len(pairs),
+        correct_type=sum(p.type == a.type for p, a in pairs),
+        correct_subtype=sum(p.type == a.type and p.subtype_id == a.subtype_id for p, a in pairs),
+    )

@@ -1,0 +1,23 @@
+"""The Django admin of the classifier's own settings."""
+
+from django.contrib import admin
+
+from classifier.models import Department, Mailbox, Subtype
+
+
+@admin.register(Department)
+class DepartmentAdmin(admin.ModelAdmin):
+    list_display = ("name", "slug", "review_threshold", "active")
+    list_editable = ("review_threshold", "active")
+
+
+@admin.register(Subtype)
+class SubtypeAdmin(admin.ModelAdmin):
+    list_display = ("name", "department", "type", "active")
+    list_filter = ("department", "type")
+    search_fields = ("name", "slug")
+
+
+@admin.register(Mailbox)
+class MailboxAdmin(admin.ModelAdmin):
+    list_display = ("name", "address", "department")

@@ -1,0 +1,1 @@
+"""Bytes in, emails stored: MIME, mbox, eml, csv, jsonl and the API."""

@@ -1,0 +1,120 @@
+"""`POST emails`, one or a list, and `GET emails/{id}`."""
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view, permission_classes
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from classifier.intake.readers import row_email
+from classifier.intake.services import Intake
+from classifier.models import Email
+from reviewdesk.errors import DeskError
+from reviewdesk.people.access import api_for
+from reviewdesk.people.models import ADMIN, AGENT
+
+MAX_LIST = 500
+
+
+class EmailInput(serializers.Serializer):
+    department = serializers.CharField()
+    to = serializers.CharField(required=False, allow_blank=True)
+    subject = serializers.CharField(required=False, allow_blank=True)
+    body = serializers.CharField(required=False, allow_blank=True)
+    message_id = serializers.CharField(required=False, allow_blank=True)
+    in_reply_to = serializers.CharField(required=False, allow_blank=True)
+    received_at = serializers.DateTimeField(required=False)
+    external_id = serializers.CharField(required=False, allow_blank=True)
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {"from": serializers.CharField(required=False, allow_blank=True), **super().get_fields()}
+
+
+class ReceivedOutput(serializers.Serializer):
+    index = serializers.IntegerField()
+    id = serializers.IntegerField(allow_null=True)
+    status = serializers.ChoiceField(["new", "duplicate", "rejected"])
+    errors = serializers.DictField()
+
+
+class ResultsOutput(serializers.Serializer):
+    results = ReceivedOutput(many=True)
+
+
+class EmailOutput(serializers.Serializer):
+    id = serializers.IntegerField()
+    message_id = serializers.CharField()
+    external_id = serializers.CharField()
+    thread = serializers.IntegerField(source="thread_id")
+    department = serializers.CharField(source="department.slug")
+    subject = serializers.CharField()
+    received_at = serializers.DateTimeField()
+    automatic = serializers.CharField()
+    unreadable = serializers.CharField()
+    status = serializers.CharField(source="thread.status")
+    type = serializers.CharField()
+    subtype = serializers.CharField(source="subtype.slug", default=None)
+    confidence = serializers.FloatField(allow_null=True)
+    classified = serializers.SerializerMethodField()
+    verified = serializers.SerializerMethodField()
+    model_version = serializers.CharField(source="prediction.model_version.version", default=None)
+
+    def get_classified(self, email: Email) -> bool:
+        return email.prediction_id is not None
+
+    def get_verified(self, email: Email) -> bool:
+        return email.verification_id is not None
+
+
+_ONE_OR_MANY = PolymorphicProxySerializer(
+    component_name="EmailOrList", serializers=[EmailInput, EmailInput(many=True)], resource_type_field_name=None
+)
+
+
+@extend_schema(request=_ONE_OR_MANY, responses={202: ResultsOutput})
+@api_view(["POST"])
+@permission_classes([api_for("emails", AGENT, ADMIN)])
+def emails(request: Request) -> Response:
+    """Take emails in. Each is stored or refused on its own; an empty answer never loses one."""
+    given = request.data if isinstance(request.data, list) else [request.data]
+    if not 0 < len(given) <= MAX_LIST:
+        raise DeskError(f"the list has {len(given)} emails; allowed: 1 to {MAX_LIST}")
+    intake = Intake()
+    results = [_receive(intake, index, row) for index, row in enumerate(given)]
+    return Response({"results": results}, status=202)
+
+
+def _receive(intake: Intake, index: int, row: Any) -> dict[str, Any]:
+    if not isinstance(row, dict):
+        return _refused(index, {"email": ["is not an object"]})
+    checked = EmailInput(data=row)
+    if not checked.is_valid():
+        return _refused(index, checked.errors)
+    try:
+        parsed = row_email({k: str(v) for k, v in row.items() if v is not None})
+    except ValueError as error:
+        field, reason = error.args
+        return _refused(index, {field: [reason]})
+    (received,) = intake.receive([parsed])
+    if received.email is None:
+        field, reason = received.error
+        return _refused(index, {field or "email": [reason]})
+    return {"index": index, "id": received.email.pk, "status": received.status, "errors": {}}
+
+
+def _refused(index: int, errors: Any) -> dict[str, Any]:
+    return {"index": index, "id": None, "status": "rejected", "errors": errors}
+
+
+@extend_schema(responses=EmailOutput)
+@api_view(["GET"])
+@permission_classes([api_for("emails", AGENT, ADMIN)])
+def email(request: Request, pk: int) -> Response:
+    """One email with the label in force; `type` is empty until it is classified."""
+    found = get_object_or_404(
+        Email.objects.select_related("department", "thread", "subtype", "prediction__model_version"), pk=pk
+    )
+    return Response(EmailOutput(found).data)

@@ -1,0 +1,56 @@
+"""HTML mail: as text for models and search, cleaned for a sandboxed frame."""
+
+import re
+
+import nh3
+from inscriptis import get_text
+from inscriptis.css_profiles import CSS_PROFILES
+from inscriptis.model.config import ParserConfig
+
+MAX_HTML = 2 * 2**20
+_CONFIG = ParserConfig(css=CSS_PROFILES["strict"])
+_BLANKS = re.compile(r"\n\s*\n\s*(?:\n\s*)+")
+_TAGS = nh3.ALLOWED_TAGS | {"font", "u", "center"}
+_ATTRIBUTES = {
+    **nh3.ALLOWED_ATTRIBUTES,
+    "*": {"align", "valign", "width", "height", "bgcolor", "color", "style", "dir"},
+    "font": {"color", "face", "size"},
+    "img": {"alt", "src", "width", "height"},
+}
+_STYLES = {
+    "color", "background-color", "font-weight", "font-style", "font-size", "font-family", "text-align",
+    "text-decoration", "padding", "margin", "border", "width", "height", "line-height",
+}  # fmt: skip
+
+
+def html_to_text(html: str) -> str:
+    """Readable text of an HTML body: paragraphs and tables kept, tags and scripts gone."""
+    try:
+        text = get_text(html[:MAX_HTML], _CONFIG)
+    except Exception:  # lxml refuses some malformed documents outright; nh3 reads them all
+        text = nh3.clean(html[:MAX_HTML], tags=set())
+    return _BLANKS.sub("\n\n", text).strip()
+
+
+def clean_html(html: str) -> str:
+    """HTML that is safe to show: no scripts, forms or links that carry code; remote images dropped.
+
+    The frame's own policy forbids all of that again.
+    """
+    return nh3.clean(
+        html[:MAX_HTML],
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes={"http", "https", "mailto", "data"},
+        filter_style_properties=_STYLES,
+        attribute_filter=_local_images,
+        link_rel="noopener noreferrer nofollow",
+    )
+
+
+def _local_images(tag: str, attribute: str, value: str) -> str | None:
+    if tag == "img" and attribute == "src":
+        return value if value.startswith("data:image/") else None
+    if attribute == "href" and value.startswith("data:"):
+        return None
+    return value

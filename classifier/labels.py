@@ -1,0 +1,79 @@
+"""The label in force on an email, and the only writer of it."""
+
+from classifier.models import Department, Email, EmailType, Prediction, Subtype, Verification
+from reviewdesk.errors import DeskError
+
+
+def label_by_model(*, email: Email, prediction: Prediction) -> None:
+    """Put a prediction in force; a person's answer stays in force over it."""
+    email.prediction = prediction
+    email.work_until = None
+    if email.verification_id is None:
+        email.type = prediction.type
+        email.subtype = None if prediction.withheld else prediction.subtype
+        email.confidence = prediction.subtype_confidence
+    _save(email)
+
+
+def label_by_person(*, email: Email, verification: Verification) -> None:
+    """Put a person's answer in force."""
+    email.verification = verification
+    email.type = verification.type
+    email.subtype = verification.subtype
+    email.confidence = None
+    _save(email)
+
+
+def withdraw_person_label(*, email: Email) -> None:
+    """After an undo: back to the latest answer still in force, or to the model's."""
+    left = confirmed(email.verifications.all()).order_by("-id").first()
+    if left is not None:
+        label_by_person(email=email, verification=left)
+        return
+    email.verification = None
+    email.type, email.subtype, email.confidence = "", None, None
+    if email.prediction is not None:
+        label_by_model(email=email, prediction=email.prediction)
+    else:
+        _save(email)
+
+
+def forget_prediction(*, email: Email, department: Department) -> None:
+    """Move an email to another department, where it waits for a new prediction."""
+    email.department = department
+    email.prediction, email.queued_at, email.work_until = None, None, None
+    email.type, email.subtype, email.confidence = "", None, None
+    _save(email, "department", "queued_at")
+
+
+def confirmed(verifications):
+    """Of a queryset of verifications, the answers still in force."""
+    return verifications.filter(action=Verification.Action.CONFIRM, superseded_by__isnull=True)
+
+
+def find_label(*, department: Department, type: str, subtype: str) -> tuple[str, Subtype | None]:
+    """Check a label that came from outside; the type may be left out where the subtype tells it.
+
+    Raises DeskError with the field at fault.
+    """
+    if type and type not in EmailType.values:
+        raise DeskError(
+            f"type is {type!r}; allowed: {', '.join(EmailType.values)}", fields={"type": [f"{type!r} is unknown"]}
+        )
+    if not subtype:
+        if not type:
+            raise DeskError("type is missing", fields={"type": ["is missing"]})
+        return type, None
+    found = department.subtypes.filter(slug=subtype, active=True).first()
+    if found is None:
+        allowed = ", ".join(department.subtypes.filter(active=True).values_list("slug", flat=True))
+        message = f"subtype {subtype!r} is not in {department.slug}; allowed: {allowed or '(none)'}"
+        raise DeskError(message, fields={"subtype": [message]})
+    if type and found.type != type:
+        message = f"type is {type!r}, but {subtype} is a {found.type}"
+        raise DeskError(message, fields={"type": [message]})
+    return found.type, found
+
+
+def _save(email: Email, *more: str) -> None:
+    email.save(update_fields=["prediction", "verification", "type", "subtype", "confidence", "work_until", *more])

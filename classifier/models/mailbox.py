@@ -1,0 +1,19 @@
+"""Where mail arrives and from which address replies leave."""
+
+from django.db import models
+
+from classifier.models.taxonomy import Department
+
+
+class Mailbox(models.Model):
+    """One address of the company; mail in it belongs to the department unless moved."""
+
+    name = models.CharField(max_length=80, unique=True)
+    address = models.EmailField()
+    department = models.ForeignKey(Department, models.PROTECT, related_name="mailboxes")
+
+    class Meta:
+        verbose_name_plural = "mailboxes"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,48 @@
+"""Departments and their subtypes; the four types are fixed."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+
+class EmailType(models.TextChoices):
+    """What an email is, whatever the sector."""
+
+    SPAM = "spam"
+    QUERY = "query"
+    COMPLAINT = "complaint"
+    SUGGESTION = "suggestion"
+
+
+class Department(models.Model):
+    """A sector; `review_threshold` overrides the desk's own (REVIEWDESK_REVIEW_THRESHOLD)."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=80)
+    review_threshold = models.FloatField(
+        null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subtype(models.Model):
+    """A leaf of the taxonomy, with the sentence that reviewers decide by."""
+
+    department = models.ForeignKey(Department, models.PROTECT, related_name="subtypes")
+    slug = models.SlugField(max_length=80)
+    name = models.CharField(max_length=100)
+    type = models.CharField(max_length=12, choices=EmailType)
+    guideline = models.TextField(blank=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["department", "type", "name"]
+        constraints = [models.UniqueConstraint(fields=["department", "slug"], name="subtype_slug_per_department")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,1 @@
+"""Email to prediction, by the worker."""

@@ -1,0 +1,119 @@
+"""Classifies stored emails, each by one worker at a time; and texts that are not stored."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from time import perf_counter
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from classifier.labels import label_by_model
+from classifier.models import Department, Email, Prediction, Subtype
+from classifier.prediction.metrics import ERRORS, note_prediction
+from classifier.registry.serving import Serving, serving
+from ml.scoring import Scores
+from reviewdesk.backends import enqueue_emails
+
+logger = logging.getLogger(__name__)
+
+WORK = timedelta(seconds=60)  # how long a task may hold an email
+PATIENCE = timedelta(seconds=60)  # how long a queued email may wait before it is queued again
+SWEEP = 2_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a classification returns: the scores, and what the threshold makes of them."""
+
+    scores: Scores
+    threshold: float
+    latency_ms: float
+    serving: Serving
+
+    @property
+    def withheld(self) -> bool:
+        return self.scores.subtype is None or self.scores.subtype_confidence < self.threshold
+
+
+def threshold_of(department: Department) -> float:
+    """The subtype confidence under which a department's emails go to review."""
+    own = department.review_threshold
+    return settings.REVIEW_THRESHOLD if own is None else own
+
+
+def classify_text(*, department: Department, subject: str, body: str, email_id: int | None = None) -> Answer:
+    """Classify a text with the production model; counted and logged, not stored."""
+    current = serving()
+    start = perf_counter()
+    try:
+        scores = current.predictor.predict(department.slug, subject, body)
+    except Exception:
+        ERRORS.inc()
+        raise
+    latency = (perf_counter() - start) * 1000
+    note_prediction(
+        scores=scores,
+        department=department.slug,
+        model_version=current.version.version,
+        latency_ms=latency,
+        email_length=len(subject) + len(body),
+        email_id=email_id,
+    )
+    return Answer(scores, threshold_of(department), latency, current)
+
+
+def claim_unclassified(*, ids: Sequence[int]) -> list[Email]:
+    """Hold those of the emails that have no prediction and that no other task holds."""
+    now = timezone.now()
+    claimed = []
+    for pk in ids:
+        free = Email.objects.filter(_unheld(now), pk=pk, prediction__isnull=True)
+        if free.update(work_until=now + WORK):
+            claimed.append(pk)
+    return list(Email.objects.filter(pk__in=claimed).select_related("department", "thread"))
+
+
+def store_prediction(*, email: Email, answer: Answer) -> Prediction:
+    """Keep the whole distribution and put the label in force, in the caller's transaction."""
+    scores = answer.scores
+    subtypes = {s.slug: s for s in Subtype.objects.filter(department=email.department, slug__in=[scores.subtype or ""])}
+    prediction = Prediction.objects.create(
+        email=email,
+        department=email.department,
+        model_version=answer.serving.version,
+        runtime=answer.serving.predictor.runtime.name,
+        type=scores.type,
+        type_confidence=scores.type_confidence,
+        subtype=subtypes.get(scores.subtype or ""),
+        subtype_confidence=scores.subtype_confidence,
+        threshold=answer.threshold,
+        withheld=answer.withheld,
+        distribution=[[slug, round(p, 6)] for slug, p in scores.subtypes],
+        latency_ms=answer.latency_ms,
+    )
+    label_by_model(email=email, prediction=prediction)
+    return prediction
+
+
+def release(*, email: Email) -> None:
+    """Give back an email that could not be classified; the sweeper tries it again later."""
+    Email.objects.filter(pk=email.pk).update(work_until=None)
+
+
+def sweep_unclassified() -> int:
+    """Queue again the emails that no task is working on; returns how many."""
+    now = timezone.now()
+    forgotten = Email.objects.filter(_unheld(now), prediction__isnull=True).filter(
+        Q(queued_at__isnull=True) | Q(queued_at__lt=now - PATIENCE)
+    )
+    ids = list(forgotten.order_by("id").values_list("pk", flat=True)[:SWEEP])
+    Email.objects.filter(pk__in=ids).update(queued_at=now)
+    enqueue_emails(ids)
+    return len(ids)
+
+
+def _unheld(now) -> Q:
+    return Q(work_until__isnull=True) | Q(work_until__lt=now)

@@ -1,0 +1,1 @@
+"""From candidate to production: artifacts, aliases, and the model that serves."""

@@ -1,0 +1,1 @@
+"""Verifications to data set, run and candidate."""

@@ -1,0 +1,1 @@
+"""Prediction to verification: the queue, its leases, sampling, and the pages."""

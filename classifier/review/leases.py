@@ -1,0 +1,112 @@
+"""Who holds which review item: claimed by one conditional UPDATE, renewed by heartbeat."""
+
+from datetime import datetime, timedelta
+from secrets import token_hex
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from classifier.models import ReviewItem, Verification
+from reviewdesk.errors import Conflict
+from reviewdesk.people.models import ADMIN, User
+
+ATTEMPTS = 50
+
+
+def workable(user: User) -> QuerySet[ReviewItem]:
+    """Open items that `user` may answer, best first: not skipped or flagged by them, and classified.
+
+    Flagged items wait for an admin.
+    """
+    declined = Verification.objects.filter(
+        item=OuterRef("pk"), reviewer=user, action=Verification.Action.SKIP, superseded_by__isnull=True
+    )
+    items = ReviewItem.objects.filter(status=ReviewItem.Status.OPEN, email__prediction__isnull=False)
+    if ADMIN not in user.roles:
+        items = items.filter(flagged=False)
+    return items.exclude(Exists(declined)).order_by("-priority", "margin", "id")
+
+
+def free(now: datetime) -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+
+
+def claim_next(*, user: User) -> ReviewItem | None:
+    """What `user` holds already, else the best free item, held for them from now on.
+
+    None when every item is done or held by others.
+    """
+    held = held_by(user)
+    if held is not None:
+        return _renewed(held, user)
+    for _ in range(ATTEMPTS):
+        now = timezone.now()
+        pk = workable(user).filter(free(now)).values_list("pk", flat=True).first()
+        if pk is None:
+            return None
+        if _claim(pk, user, now):
+            return ReviewItem.objects.get(pk=pk)
+    return None
+
+
+def claim(*, item: ReviewItem, user: User) -> bool:
+    """Hold this very item, if it is open and free."""
+    return _claim(item.pk, user, timezone.now())
+
+
+def _claim(pk: int, user: User, now: datetime) -> bool:
+    open_and_free = ReviewItem.objects.filter(free(now), pk=pk, status=ReviewItem.Status.OPEN)
+    return bool(
+        open_and_free.update(
+            holder=user, lease=token_hex(16), lease_until=now + lease_time(), claimed_at=now
+        )
+    )
+
+
+def held_by(user: User) -> ReviewItem | None:
+    """The item that `user` holds under a live lease."""
+    return (
+        ReviewItem.objects.filter(
+            holder=user, status=ReviewItem.Status.OPEN, lease_until__gte=timezone.now(), email__prediction__isnull=False
+        )
+        .order_by("claimed_at")
+        .first()
+    )
+
+
+def _renewed(item: ReviewItem, user: User) -> ReviewItem:
+    item.lease_until = heartbeat(item=item, user=user, lease=item.lease)
+    return item
+
+
+def heartbeat(*, item: ReviewItem, user: User, lease: str) -> datetime:
+    """Prolong a live lease; returns its new end. Raises Conflict when it is no longer yours."""
+    until = timezone.now() + lease_time()
+    mine = ReviewItem.objects.filter(
+        pk=item.pk, holder=user, lease=lease, status=ReviewItem.Status.OPEN, lease_until__gte=timezone.now()
+    )
+    if not mine.update(lease_until=until):
+        raise refusal(item=item, user=user, lease=lease)
+    return until
+
+
+def release(*, item: ReviewItem, user: User, lease: str) -> None:
+    """Give an item back. Raises Conflict when it is no longer yours."""
+    mine = ReviewItem.objects.filter(pk=item.pk, holder=user, lease=lease, status=ReviewItem.Status.OPEN)
+    if not mine.update(holder=None, lease="", lease_until=None):
+        raise refusal(item=item, user=user, lease=lease)
+
+
+def refusal(*, item: ReviewItem, user: User, lease: str) -> Conflict:
+    """Why a lease does not hold: `already_done`, `held_by_other` or `lease_expired`."""
+    now = ReviewItem.objects.select_related("holder").get(pk=item.pk)
+    if now.status == ReviewItem.Status.DONE:
+        return Conflict("Somebody has answered this email already.", code="already_done")
+    if now.holder_id not in (None, user.pk) and now.lease_until and now.lease_until > timezone.now():
+        return Conflict(f"{now.holder} holds this email now.", code="held_by_other")
+    return Conflict("Your hold on this email has run out.", code="lease_expired")
+
+
+def lease_time() -> timedelta:
+    return timedelta(seconds=settings.LEASE_SECONDS)

@@ -1,0 +1,63 @@
+"""A review item as the page shows it: the mail, the prediction, the choices."""
+
+from dataclasses import dataclass
+
+from classifier.models import Email, EmailType, Prediction, ReviewItem, Subtype
+from ml.quoting import SplitText, split_quoted
+
+MAX_SHOWN = 50_000
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A subtype that can be chosen, with what the model gave it."""
+
+    subtype: Subtype
+    confidence: float
+    rank: int
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class TypeChoice:
+    """A type that can be chosen, and the digit that chooses it."""
+
+    value: str
+    label: str
+    key: int
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class ShownItem:
+    item: ReviewItem
+    email: Email
+    prediction: Prediction
+    text: SplitText
+    cut: bool
+    position: int
+    types: list[TypeChoice]
+    choices: list[Choice]
+
+    @property
+    def top(self) -> list[Choice]:
+        return sorted(self.choices, key=lambda c: c.rank)[:3]
+
+
+def present(item: ReviewItem) -> ShownItem:
+    """Load what the page needs: five queries, whatever the email."""
+    email = Email.objects.select_related("department", "customer", "thread", "prediction__subtype").get(pk=item.email_id)
+    prediction = email.prediction
+    position = email.thread.emails.filter(received_at__lt=email.received_at).count() + 1
+    given = dict(map(tuple, prediction.distribution))
+    order = {slug: rank for rank, slug in enumerate(given)}
+    best = prediction.subtype.slug if prediction.subtype else ""
+    choices = [
+        Choice(s, given.get(s.slug, 0.0), order.get(s.slug, len(order)), s.slug == best)
+        for s in Subtype.objects.filter(department=email.department, active=True)
+    ]
+    choices.sort(key=lambda c: (c.rank, c.subtype.name))
+    types = [TypeChoice(v, label, i, v == prediction.type) for i, (v, label) in enumerate(EmailType.choices, 1)]
+    return ShownItem(
+        item, email, prediction, split_quoted(email.body[:MAX_SHOWN]), len(email.body) > MAX_SHOWN, position, types, choices
+    )

@@ -1,0 +1,215 @@
+"""What a reviewer does with an item: confirm, skip, flag, move, undo. Each answer is one row."""
+
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from classifier.labels import find_label, forget_prediction, label_by_person, withdraw_person_label
+from classifier.models import Department, Email, ReviewItem, Source, Subtype, Verification
+from classifier.review.leases import lease_time, refusal
+from classifier.review.queries import last_undoable
+from reviewdesk.audit.services import record
+from reviewdesk.backends import enqueue_emails
+from reviewdesk.errors import Conflict, DeskError
+from reviewdesk.people.models import User
+
+MAX_SECONDS = 3_600.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a reviewer sends. `lease` proves the hold; `idempotency_key` makes a repeat harmless."""
+
+    lease: str
+    idempotency_key: str
+    action: str
+    type: str = ""
+    subtype: str = ""
+    second_subtype: str = ""
+    seconds: float | None = None
+    reason: str = ""
+
+
+def verify(*, item: ReviewItem, user: User, answer: Answer) -> Verification:
+    """Store an answer once. Raises Conflict when the hold is lost, DeskError for a wrong label."""
+    repeated = _repeat_of(answer, user)
+    if repeated is not None:
+        return repeated
+    try:
+        with transaction.atomic():
+            return _answer(item, user, answer)
+    except IntegrityError:
+        repeated = _repeat_of(answer, user)
+        if repeated is None:
+            raise
+        return repeated
+
+
+def _repeat_of(answer: Answer, user: User) -> Verification | None:
+    if not answer.idempotency_key or len(answer.idempotency_key) > 64:
+        message = "idempotency_key is missing or over 64 characters; send a fresh UUID with each answer"
+        raise DeskError(message, fields={"idempotency_key": [message]})
+    known = Verification.objects.filter(idempotency_key=answer.idempotency_key).first()
+    if known is not None and known.reviewer_id != user.pk:
+        raise Conflict("This idempotency_key was used by somebody else.", code="conflict")
+    return known
+
+
+def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
+    actions = Verification.Action
+    if answer.action not in (actions.CONFIRM, actions.SKIP, actions.FLAG):
+        raise DeskError(f"action is {answer.action!r}; allowed: confirm, skip, flag", fields={"action": ["is unknown"]})
+    if answer.action != actions.CONFIRM and not answer.reason.strip():
+        raise DeskError(f"A reason is needed to {answer.action} an email.", fields={"reason": ["is missing"]})
+    email = Email.objects.select_related("department", "prediction").get(pk=item.email_id)
+    type_, subtype, second = ("", None, None)
+    if answer.action == actions.CONFIRM:
+        type_, subtype, second = _labels(email.department, answer)
+    _take(item, user, answer)
+    item.refresh_from_db()
+    verification = Verification.objects.create(
+        email=email,
+        item=item,
+        prediction=item.prediction,
+        reviewer=user,
+        action=answer.action,
+        type=type_,
+        subtype=subtype,
+        second_subtype=second,
+        reason=answer.reason.strip()[:500],
+        seconds=None if answer.seconds is None else min(max(answer.seconds, 0.0), MAX_SECONDS),
+        source=Source.FLAGGED if item.flagged and item.draw_id is None else item.source,
+        sampling_probability=item.sampling_probability,
+        idempotency_key=answer.idempotency_key,
+    )
+    if answer.action == actions.CONFIRM:
+        label_by_person(email=email, verification=verification)
+        enqueue_emails([email.pk])
+    record(action=f"review {answer.action}", target=email, actor=user, item=item.pk)
+    return verification
+
+
+def _labels(department: Department, answer: Answer) -> tuple[str, Subtype | None, Subtype | None]:
+    if not answer.subtype and department.subtypes.filter(active=True, type=answer.type).exists():
+        raise DeskError("Choose a subtype.", fields={"subtype": ["is missing"]})
+    type_, subtype = find_label(department=department, type=answer.type, subtype=answer.subtype)
+    if not answer.second_subtype:
+        return type_, subtype, None
+    if answer.second_subtype == answer.subtype:
+        raise DeskError("The second label is the same as the first.", fields={"second_subtype": ["is the same"]})
+    _, second = find_label(department=department, type="", subtype=answer.second_subtype)
+    return type_, subtype, second
+
+
+def _take(item: ReviewItem, user: User, answer: Answer) -> None:
+    """The one UPDATE that ends the hold; its row count decides the race."""
+    now = timezone.now()
+    mine = ReviewItem.objects.filter(
+        pk=item.pk, status=ReviewItem.Status.OPEN, holder=user, lease=answer.lease, lease_until__gte=now
+    )
+    freed = {"holder": None, "lease": "", "lease_until": None}
+    if answer.action == Verification.Action.CONFIRM:
+        taken = mine.update(status=ReviewItem.Status.DONE, done_at=now, lease_until=None)
+    elif answer.action == Verification.Action.SKIP:
+        taken = mine.update(**freed)
+    else:
+        taken = mine.update(flagged=True, flag_reason=answer.reason.strip()[:500], priority=8, **freed)
+    if not taken:
+        raise refusal(item=item, user=user, lease=answer.lease)
+
+
+def move(*, item: ReviewItem, user: User, lease: str, department: Department) -> None:
+    """Give the email to another department, where it is classified anew; the review stays open."""
+    if item.email.department_id == department.pk:
+        raise DeskError(f"The email is in {department.name} already.", fields={"department": ["is the same"]})
+    with transaction.atomic():
+        now = timezone.now()
+        mine = ReviewItem.objects.filter(
+            pk=item.pk, status=ReviewItem.Status.OPEN, holder=user, lease=lease, lease_until__gte=now
+        )
+        came_from = item.email.department
+        reason = f"moved here from {came_from.name}; {item.reason}"[:200]
+        if not mine.update(holder=None, lease="", lease_until=None, reason=reason):
+            raise refusal(item=item, user=user, lease=lease)
+        move_email(email=item.email, department=department, user=user)
+
+
+def move_email(*, email: Email, department: Department, user: User) -> None:
+    """Change an email's department and let it be classified anew, in the caller's transaction."""
+    came_from = email.department.slug
+    forget_prediction(email=email, department=department)
+    record(action="move", target=email, actor=user, before=came_from, after=department.slug)
+    enqueue_emails([email.pk])
+
+
+def undo(*, user: User) -> ReviewItem:
+    """Take back the reviewer's last answer; its item is open again and held by them."""
+    last = last_undoable(user=user)
+    if last is None or last.item is None:
+        raise DeskError("There is nothing to undo: your last 20 answers of the last day can be taken back.")
+    now = timezone.now()
+    with transaction.atomic():
+        Verification.objects.create(
+            email=last.email,
+            item=last.item,
+            reviewer=user,
+            action=Verification.Action.UNDO,
+            source=last.source,
+            supersedes=last,
+            idempotency_key=f"undo:{last.pk}",
+        )
+        _reopen(last, user, now)
+        if last.action == Verification.Action.CONFIRM:
+            withdraw_person_label(email=Email.objects.select_related("prediction").get(pk=last.email_id))
+        record(action="review undo", target=last.email, actor=user, item=last.item_id)
+    return ReviewItem.objects.get(pk=last.item_id)
+
+
+def _reopen(last: Verification, user: User, now) -> None:
+    """Open the item again and hold it, unless somebody else works on it or has answered since."""
+    item = ReviewItem.objects.get(pk=last.item_id)
+    later = item.verifications.filter(pk__gt=last.pk, superseded_by__isnull=True).exclude(
+        action=Verification.Action.UNDO
+    )
+    held = item.holder_id not in (None, user.pk) and item.lease_until and item.lease_until >= now
+    if later.exists() or held:
+        raise Conflict("Somebody else has taken this email up since; ask them or an admin.", code="held_by_other")
+    from secrets import token_hex
+
+    fields = {"flagged": False, "flag_reason": ""} if last.action == Verification.Action.FLAG else {}
+    ReviewItem.objects.filter(holder=user, status=ReviewItem.Status.OPEN).update(
+        holder=None, lease="", lease_until=None
+    )
+    ReviewItem.objects.filter(pk=item.pk).update(
+        status=ReviewItem.Status.OPEN,
+        done_at=None,
+        holder=user,
+        lease=token_hex(16),
+        lease_until=now + lease_time(),
+        claimed_at=now,
+        **fields,
+    )
+
+
+def correct(*, email: Email, user: User, type: str, subtype: str) -> Verification:
+    """An agent's correction: it closes the open review, trains, and never enters the accuracy figure."""
+    type_, found = find_label(department=email.department, type=type, subtype=subtype)
+    with transaction.atomic():
+        verification = Verification.objects.create(
+            email=email,
+            prediction=email.prediction,
+            reviewer=user,
+            action=Verification.Action.CONFIRM,
+            type=type_,
+            subtype=found,
+            source=Source.AGENT,
+            idempotency_key=f"agent:{email.pk}:{timezone.now().timestamp()}",
+        )
+        ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN).update(
+            status=ReviewItem.Status.DONE, done_at=timezone.now(), holder=None, lease_until=None
+        )
+        label_by_person(email=email, verification=verification)
+        record(action="correct label", target=email, actor=user)
+        enqueue_emails([email.pk])
+    return verification

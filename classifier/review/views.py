@@ -1,0 +1,91 @@
+"""The review page: one email a screen, answered by keys."""
+
+from uuid import uuid4
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from classifier.models import Department, ReviewItem
+from classifier.review import leases, services
+from classifier.review.forms import AnswerForm, MoveForm
+from classifier.review.presenting import present
+from classifier.review.queries import last_undoable, queue_state
+from reviewdesk.forms import checked
+from reviewdesk.people.access import for_roles
+from reviewdesk.people.models import REVIEWER
+
+
+@for_roles(REVIEWER)
+def review(request: HttpRequest) -> HttpResponse:
+    """The page with what you hold; without a held item it asks for the next one."""
+    return render(request, "classifier/review.html", _context(request, leases.held_by(request.user)))
+
+
+@require_POST
+@for_roles(REVIEWER)
+def review_next(request: HttpRequest) -> HttpResponse:
+    return _panel(request, leases.claim_next(user=request.user))
+
+
+@require_POST
+@for_roles(REVIEWER)
+def review_answer(request: HttpRequest, pk: int) -> HttpResponse:
+    """Store an answer; once it is stored, the next item comes back."""
+    item = get_object_or_404(ReviewItem, pk=pk)
+    answer = services.Answer(**checked(AnswerForm(request.POST)))
+    services.verify(item=item, user=request.user, answer=answer)
+    return _panel(request, leases.claim_next(user=request.user), saved=True)
+
+
+@require_POST
+@for_roles(REVIEWER)
+def review_move(request: HttpRequest, pk: int) -> HttpResponse:
+    item = get_object_or_404(ReviewItem.objects.select_related("email__department"), pk=pk)
+    fields = checked(MoveForm(request.POST))
+    services.move(item=item, user=request.user, **fields)
+    messages.info(request, f"Moved to {fields['department']}; it is classified anew and stays in the queue.")
+    return _panel(request, leases.claim_next(user=request.user), saved=True)
+
+
+@require_POST
+@for_roles(REVIEWER)
+def review_undo(request: HttpRequest) -> HttpResponse:
+    return _panel(request, services.undo(user=request.user), undone=True)
+
+
+@require_POST
+@for_roles(REVIEWER)
+def review_heartbeat(request: HttpRequest, pk: int) -> JsonResponse:
+    item = get_object_or_404(ReviewItem, pk=pk)
+    until = leases.heartbeat(item=item, user=request.user, lease=request.POST.get("lease", ""))
+    return JsonResponse({"lease_until": until})
+
+
+@require_POST
+@for_roles(REVIEWER)
+def review_claim(request: HttpRequest, pk: int) -> JsonResponse:
+    """Hold an item again after its lease ran out, with the reviewer's work still on the screen."""
+    item = get_object_or_404(ReviewItem, pk=pk)
+    if not leases.claim(item=item, user=request.user):
+        raise leases.refusal(item=item, user=request.user, lease="")
+    item.refresh_from_db()
+    return JsonResponse({"lease": item.lease, "lease_until": item.lease_until})
+
+
+def _panel(request: HttpRequest, item: ReviewItem | None, **more: bool) -> HttpResponse:
+    if not request.htmx:
+        return redirect("review")
+    return render(request, "classifier/_review_panel.html", _context(request, item, **more))
+
+
+def _context(request: HttpRequest, item: ReviewItem | None, **more: bool) -> dict:
+    return {
+        "state": queue_state(user=request.user),
+        "shown": present(item) if item else None,
+        "departments": Department.objects.filter(active=True),
+        "can_undo": last_undoable(user=request.user) is not None,
+        "idempotency_key": uuid4().hex,
+        **more,
+    }

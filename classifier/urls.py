@@ -1,0 +1,30 @@
+"""Pages of the classifier."""
+
+from django.urls import path
+
+from classifier.accuracy import views as accuracy
+from classifier.intake import views as intake
+from classifier.registry import views as registry
+from classifier.retraining import views as retraining
+from classifier.review import views as review
+
+urlpatterns = [
+    path("review/", review.review, name="review"),
+    path("review/next/", review.review_next, name="review-next"),
+    path("review/undo/", review.review_undo, name="review-undo"),
+    path("review/<int:pk>/answer/", review.review_answer, name="review-answer"),
+    path("review/<int:pk>/move/", review.review_move, name="review-move"),
+    path("review/<int:pk>/heartbeat/", review.review_heartbeat, name="review-heartbeat"),
+    path("review/<int:pk>/claim/", review.review_claim, name="review-claim"),
+    path("imports/", intake.imports, name="imports"),
+    path("imports/upload/", intake.upload, name="import-upload"),
+    path("imports/<int:pk>/", intake.import_panel, name="import-panel"),
+    path("imports/broken/", intake.broken, name="import-broken"),
+    path("emails/<int:pk>/html/", intake.email_html, name="email-html"),
+    path("attachments/<int:pk>/", intake.attachment, name="attachment"),
+    path("accuracy/", accuracy.accuracy, name="accuracy"),
+    path("models/", registry.models, name="models"),
+    path("models/<str:version>/promote/", registry.promote_model, name="model-promote"),
+    path("retraining/", retraining.retraining, name="retraining"),
+    path("retraining/labels.<str:format>", retraining.download_labels, name="labels-download"),
+]

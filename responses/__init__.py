@@ -1,0 +1,1 @@
+"""From knowledge to sent replies: retrieval, drafting, the inbox, sending."""

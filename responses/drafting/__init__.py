@@ -1,0 +1,1 @@
+"""Passages to a proposed reply that says nothing they do not say."""

@@ -1,0 +1,150 @@
+"""Asks for drafts and writes them, each email's by one worker at a time."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from time import perf_counter
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from classifier.models import Email, Thread
+from responses.drafting.base import Reply, Request, drafter
+from responses.models import Draft, DraftJob, DraftSource
+from responses.models.job import MAX_ATTEMPTS
+from reviewdesk.backends import EMAILS_PER_TASK, enqueue
+from reviewdesk.errors import BackendError, DeskError
+
+logger = logging.getLogger(__name__)
+
+WORK = timedelta(seconds=90)
+PATIENCE = timedelta(seconds=60)
+LIVE = (Draft.Status.READY, Draft.Status.NO_SOURCE)
+
+
+def request_draft(*, email: Email) -> bool:
+    """Note that the email wants a draft; False when it wants none, or one was asked for.
+
+    After a move to another department a draft that nobody has edited is asked for again.
+    """
+    if email.prediction_id is None or not email.wants_reply or email.thread.status != Thread.Status.OPEN:
+        return False
+    now = timezone.now()
+    job, created = DraftJob.objects.get_or_create(
+        email=email, defaults={"department": email.department, "queued_at": now}
+    )
+    if created:
+        return True
+    if job.department_id == email.department_id or email.drafts.filter(edited_by__isnull=False).exists():
+        return False
+    _ask_again(job, email)
+    return True
+
+
+def request_redraft(*, email: Email) -> DraftJob:
+    """Let the drafter try again; the live draft stays until the new one is there."""
+    if not email.wants_reply:
+        raise DeskError("No draft is written for spam, automatic or unreadable mail; write the reply yourself.")
+    job, created = DraftJob.objects.get_or_create(
+        email=email, defaults={"department": email.department, "queued_at": timezone.now()}
+    )
+    if not created:
+        _ask_again(job, email)
+    enqueue("workflow.write_drafts", [email.pk])
+    return job
+
+
+def _ask_again(job: DraftJob, email: Email) -> None:
+    DraftJob.objects.filter(pk=job.pk).update(
+        department=email.department, queued_at=timezone.now(), work_until=None, done_at=None, attempts=0, error=""
+    )
+
+
+def write_drafts(*, ids: Sequence[int]) -> int:
+    """Write the drafts that are asked for and that no other task writes; returns how many."""
+    return sum(_write(pk) for pk in ids)
+
+
+def _write(email_id: int) -> bool:
+    now = timezone.now()
+    mine = DraftJob.objects.filter(_unheld(now), email_id=email_id, done_at__isnull=True, attempts__lt=MAX_ATTEMPTS)
+    if not mine.update(work_until=now + WORK):
+        return False
+    email = Email.objects.select_related("department", "customer", "mailbox").get(pk=email_id)
+    start = perf_counter()
+    try:
+        reply = drafter.get().draft(_request(email))
+    except Exception as error:
+        _note_failure(email_id, error)
+        return False
+    store_draft(email=email, reply=reply, latency_ms=(perf_counter() - start) * 1000)
+    return True
+
+
+def _request(email: Email) -> Request:
+    return Request(
+        subject=email.subject,
+        body=email.body,
+        type=email.type,
+        customer_name=email.customer.name.split(",")[0].strip(),
+        signature=f"{email.department.name} support",
+        department_id=email.department_id,
+    )
+
+
+def store_draft(*, email: Email, reply: Reply, latency_ms: float) -> Draft:
+    """Put a new draft in the place of the live one, and close the job."""
+    with transaction.atomic():
+        email.drafts.filter(status__in=LIVE).update(status=Draft.Status.REPLACED)
+        draft = Draft.objects.create(
+            email=email,
+            status=Draft.Status.READY if reply.sources else Draft.Status.NO_SOURCE,
+            body=reply.body,
+            generated_body=reply.body,
+            backend=drafter.get().name,
+            model=reply.model,
+            latency_ms=latency_ms,
+        )
+        DraftSource.objects.bulk_create(
+            DraftSource(
+                draft=draft,
+                number=s.number,
+                passage_id=s.hit.passage_id,
+                title=s.hit.title,
+                doc_type=s.hit.doc_type,
+                quote=s.quote,
+                score=s.hit.score,
+            )
+            for s in reply.sources
+        )
+        DraftJob.objects.filter(email=email).update(done_at=timezone.now(), work_until=None, error="")
+    return draft
+
+
+def _note_failure(email_id: int, error: Exception) -> None:
+    """Keep the error on the job; a permanent one is not tried again until somebody asks."""
+    logger.exception("draft for email %s failed", email_id)
+    job = DraftJob.objects.get(email_id=email_id)
+    permanent = isinstance(error, BackendError) and error.permanent
+    job.attempts = MAX_ATTEMPTS if permanent else job.attempts + 1
+    job.error = f"{type(error).__name__}: {error}"
+    job.work_until = timezone.now() + timedelta(seconds=10 * 2**job.attempts)
+    job.save()
+
+
+def sweep_undrafted() -> int:
+    """Queue again the drafts that no task is working on; returns how many."""
+    now = timezone.now()
+    forgotten = DraftJob.objects.filter(
+        _unheld(now), done_at__isnull=True, attempts__lt=MAX_ATTEMPTS, queued_at__lt=now - PATIENCE
+    )
+    ids = list(forgotten.order_by("id").values_list("email_id", flat=True)[:500])
+    DraftJob.objects.filter(email_id__in=ids).update(queued_at=now)
+    for start in range(0, len(ids), EMAILS_PER_TASK):
+        enqueue("workflow.write_drafts", ids[start : start + EMAILS_PER_TASK])
+    return len(ids)
+
+
+def _unheld(now) -> Q:
+    return Q(work_until__isnull=True) | Q(work_until__lt=now)

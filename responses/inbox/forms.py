@@ -1,0 +1,76 @@
+"""What the inbox sends, and the filters of its URL."""
+
+from functools import cached_property
+
+from django import forms
+
+from classifier.models import Department, EmailType, Thread
+
+
+class FilterForm(forms.Form):
+    q = forms.CharField(max_length=200, required=False)
+    status = forms.ChoiceField(
+        choices=[("open", "Open"), ("ready", "Draft ready"), ("answered", "Answered"), ("closed", "Closed"), ("all", "All")],
+        required=False,
+    )
+    department = forms.ModelChoiceField(
+        Department.objects.filter(active=True), to_field_name="slug", required=False, empty_label="All departments"
+    )
+    type = forms.ChoiceField(choices=[("", "All types"), *EmailType.choices], required=False)
+    subtype = forms.CharField(max_length=80, required=False)
+    confidence = forms.ChoiceField(
+        choices=[("", "Any confidence"), ("low", "Under 0.5"), ("high", "0.5 and over"), ("verified", "Verified")],
+        required=False,
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, auto_id="filter-%s", **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "field"
+        self.fields["q"].widget.attrs |= {"placeholder": "Search  /", "data-page-filter": "", "type": "search"}
+        for name, label in (("status", "Status"), ("department", "Department"), ("type", "Type"), ("confidence", "Confidence"), ("q", "Search")):
+            self.fields[name].widget.attrs["aria-label"] = label
+
+    @cached_property
+    def values(self) -> dict:
+        """The filters that are valid."""
+        self.is_valid()
+        return self.cleaned_data
+
+
+class LabelForm(forms.Form):
+    type = forms.ChoiceField(choices=EmailType.choices, required=False)
+    subtype = forms.CharField(max_length=80, required=False)
+
+
+class DepartmentForm(forms.Form):
+    department = forms.ModelChoiceField(Department.objects.filter(active=True), to_field_name="slug")
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(max_length=500)
+
+
+class DraftForm(forms.Form):
+    version = forms.IntegerField()
+    body = forms.CharField(required=False, strip=False)
+
+
+class RejectForm(ReasonForm):
+    version = forms.IntegerField()
+
+
+class StatusForm(forms.Form):
+    status = forms.ChoiceField(choices=[(s, s) for s in (Thread.Status.OPEN, Thread.Status.CLOSED)])
+
+
+class BulkForm(StatusForm):
+    threads = forms.TypedMultipleChoiceField(coerce=int)
+
+    def __init__(self, data, **kwargs):
+        super().__init__(data, **kwargs)
+        self.fields["threads"].choices = [(v, v) for v in data.getlist("threads") if v.isdigit()][:500]
+
+
+class SettleForm(forms.Form):
+    sent = forms.BooleanField(required=False)

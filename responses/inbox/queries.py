@@ -1,0 +1,92 @@
+"""What the inbox shows: threads by filters, page by page, and one thread with its reply."""
+
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.dateparse import parse_datetime
+
+from classifier.intake.search import matching
+from classifier.models import Email, Thread
+from responses.inbox.forms import FilterForm
+from responses.models import Draft, DraftJob, OutgoingMessage
+
+PAGE = 40
+LIVE = (Draft.Status.READY, Draft.Status.NO_SOURCE, Draft.Status.APPROVED)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of threads, newest first; `after` continues it, empty on the last."""
+
+    threads: list[Thread]
+    after: str
+
+
+def filtered(filters: FilterForm) -> QuerySet[Thread]:
+    """Threads that pass the filters of the URL; a filter that is not valid is left out."""
+    f = filters.values
+    threads = Thread.objects.filter(latest_email__isnull=False)
+    threads = _by_status(threads, f.get("status") or "open")
+    if f.get("department"):
+        threads = threads.filter(latest_email__department=f["department"])
+    if f.get("type"):
+        threads = threads.filter(latest_email__type=f["type"])
+    if f.get("subtype"):
+        threads = threads.filter(latest_email__subtype__slug=f["subtype"])
+    if f.get("confidence") == "low":
+        threads = threads.filter(latest_email__confidence__lt=0.5)
+    elif f.get("confidence") == "high":
+        threads = threads.filter(latest_email__confidence__gte=0.5)
+    elif f.get("confidence") == "verified":
+        threads = threads.filter(latest_email__verification__isnull=False)
+    if f.get("q"):
+        threads = threads.filter(matching(f["q"], prefix="latest_email__"))
+    return threads
+
+
+def _by_status(threads: QuerySet[Thread], status: str) -> QuerySet[Thread]:
+    if status == "ready":
+        ready = Draft.objects.filter(email=OuterRef("latest_email"), status=Draft.Status.READY)
+        return threads.filter(Exists(ready), status=Thread.Status.OPEN)
+    if status in Thread.Status.values:
+        return threads.filter(status=status)
+    return threads
+
+
+def page_of(filters: FilterForm, *, after: str = "") -> Page:
+    """Keyset pagination by (last message, id)."""
+    threads = filtered(filters).order_by("-last_message_at", "-id")
+    moment, _, last = after.rpartition("_")
+    if moment and last.isdigit():
+        at = parse_datetime(moment)
+        if at is not None:
+            threads = threads.filter(Q(last_message_at__lt=at) | Q(last_message_at=at, id__lt=int(last)))
+    live = Draft.objects.filter(email=OuterRef("latest_email"), status__in=LIVE)
+    rows = list(
+        threads.select_related("customer", "latest_email__department", "latest_email__subtype").annotate(
+            has_draft=Exists(live)
+        )[: PAGE + 1]
+    )
+    more = rows[PAGE - 1] if len(rows) > PAGE else None
+    return Page(rows[:PAGE], f"{more.last_message_at.isoformat()}_{more.pk}" if more else "")
+
+
+@dataclass(frozen=True)
+class ReplyState:
+    """Everything the reply pane shows about an email."""
+
+    email: Email
+    draft: Draft | None
+    job: DraftJob | None
+    outgoing: OutgoingMessage | None
+
+    @property
+    def drafting(self) -> bool:
+        """A draft was asked for and will come without anybody doing anything."""
+        return self.job is not None and self.job.done_at is None and not self.job.failed
+
+
+def reply_state(email: Email) -> ReplyState:
+    outgoing = email.replies.exclude(status=OutgoingMessage.Status.CANCELLED).order_by("-id").first()
+    draft = email.drafts.filter(status__in=LIVE).prefetch_related("sources").select_related("edited_by").first()
+    return ReplyState(email, draft, DraftJob.objects.filter(email=email).first(), outgoing)

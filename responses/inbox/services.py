@@ -1,0 +1,69 @@
+"""What an agent does with a draft and a thread."""
+
+from collections.abc import Sequence
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from classifier.models import Email, Thread
+from responses.models import Draft
+from reviewdesk.audit.services import record
+from reviewdesk.errors import Conflict, DeskError
+from reviewdesk.people.models import User
+
+MAX_BODY = 100_000
+EDITABLE = (Draft.Status.READY, Draft.Status.NO_SOURCE)
+
+
+def save_draft(*, draft: Draft, version: int, body: str, user: User) -> Draft:
+    """Store an edit made on top of `version`. Raises Conflict when somebody saved in between."""
+    if len(body) > MAX_BODY:
+        message = f"The reply has {len(body):,} characters; allowed: {MAX_BODY:,}"
+        raise DeskError(message, fields={"body": [message]})
+    edited = Draft.objects.filter(pk=draft.pk, version=version, status__in=EDITABLE).update(
+        body=body.replace("\r\n", "\n"), version=version + 1, edited_by=user, saved_at=timezone.now()
+    )
+    now = Draft.objects.select_related("edited_by").get(pk=draft.pk)
+    if edited:
+        return now
+    if now.status in EDITABLE and now.body == body.replace("\r\n", "\n"):
+        return now  # the same words came twice
+    if now.status not in EDITABLE:
+        raise Conflict(f"This draft is {now.get_status_display().lower()} by now.", code="already_done")
+    raise Conflict(f"{now.edited_by or 'Somebody'} has changed this draft since you opened it.", code="changed")
+
+
+def start_reply(*, email: Email, user: User) -> Draft:
+    """A blank reply of the agent's own; the live draft, if there is one, instead."""
+    if email.automatic:
+        raise DeskError("Automatic mail is never answered.")
+    live = email.drafts.filter(status__in=[*EDITABLE, Draft.Status.APPROVED]).first()
+    if live is not None:
+        return live
+    try:
+        return Draft.objects.create(email=email, status=Draft.Status.READY, backend="person", edited_by=user)
+    except IntegrityError:  # a colleague or the drafter was faster
+        return email.drafts.get(status__in=[*EDITABLE, Draft.Status.APPROVED])
+
+
+def reject_draft(*, draft: Draft, version: int, reason: str, user: User) -> None:
+    """Throw a draft away, saying why; the reason is kept for whoever improves the drafter."""
+    if not reason.strip():
+        raise DeskError("Say why the draft is of no use.", fields={"reason": ["is missing"]})
+    with transaction.atomic():
+        live = Draft.objects.filter(pk=draft.pk, version=version, status__in=EDITABLE)
+        if not live.update(status=Draft.Status.REJECTED, reject_reason=reason.strip()[:500]):
+            raise Conflict("This draft has changed since you opened it. Reload to see it.", code="changed")
+        record(action="reject draft", target=draft.email, actor=user, draft=draft.pk)
+
+
+def set_status(*, threads: Sequence[int], status: str, user: User) -> int:
+    """Close or reopen threads; returns how many changed."""
+    if status not in (Thread.Status.OPEN, Thread.Status.CLOSED):
+        raise DeskError(f"status is {status!r}; allowed: open, closed")
+    with transaction.atomic():
+        changed = list(Thread.objects.filter(pk__in=threads).exclude(status=status))
+        for thread in changed:
+            Thread.objects.filter(pk=thread.pk).update(status=status)
+            record(action=f"thread {status}", target=thread, actor=user, before=thread.status)
+    return len(changed)

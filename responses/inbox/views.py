@@ -1,0 +1,118 @@
+"""The inbox: list, thread, and what an agent does with a thread and its label."""
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from classifier.models import Department, Email, Subtype, Thread
+from classifier.review import opening
+from classifier.review.services import correct, move_email
+from responses.inbox import services
+from responses.inbox.forms import BulkForm, DepartmentForm, FilterForm, LabelForm, ReasonForm, StatusForm
+from responses.inbox.presenting import present_thread
+from responses.inbox.queries import page_of, reply_state
+from reviewdesk.audit.services import record
+from reviewdesk.forms import checked
+from reviewdesk.people.access import for_roles
+from reviewdesk.people.models import AGENT
+
+
+@for_roles(AGENT)
+def inbox(request: HttpRequest) -> HttpResponse:
+    return render(request, "responses/inbox.html", _list(request))
+
+
+@for_roles(AGENT)
+def thread_list(request: HttpRequest) -> HttpResponse:
+    """A page of the list."""
+    return render(request, "responses/_thread_rows.html", _list(request))
+
+
+def _list(request: HttpRequest) -> dict:
+    filters = FilterForm(request.GET)
+    return {"filters": filters, "page": page_of(filters, after=request.GET.get("after", ""))}
+
+
+@for_roles(AGENT)
+def thread(request: HttpRequest, pk: int) -> HttpResponse:
+    """A thread with its reply; the list beside it when it is opened by its address."""
+    context = _thread(pk)
+    if request.htmx and not request.htmx.history_restore_request:
+        return render(request, "responses/_thread.html", context)
+    return render(request, "responses/inbox.html", context | _list(request))
+
+
+def _thread(pk: int) -> dict:
+    found = get_object_or_404(Thread.objects.select_related("customer", "latest_email"), pk=pk)
+    email = Email.objects.select_related(
+        "department", "customer", "thread", "subtype", "prediction__model_version", "verification__reviewer", "mailbox"
+    ).get(pk=found.latest_email_id)
+    return {
+        "thread": found,
+        "email": email,
+        "turns": present_thread(found),
+        "state": reply_state(email),
+        "subtypes": Subtype.objects.filter(department=email.department, active=True).order_by("type", "name"),
+        "departments": Department.objects.filter(active=True),
+    }
+
+
+def _again(request: HttpRequest, thread_id: int) -> HttpResponse:
+    if not request.htmx:
+        return redirect("inbox-thread", thread_id)
+    return render(request, "responses/_thread.html", _thread(thread_id))
+
+
+@require_POST
+@for_roles(AGENT)
+def thread_status(request: HttpRequest, pk: int) -> HttpResponse:
+    status = checked(StatusForm(request.POST))["status"]
+    services.set_status(threads=[pk], status=status, user=request.user)
+    messages.info(request, "Closed without a reply." if status == Thread.Status.CLOSED else "Open again.")
+    return _again(request, pk)
+
+
+@require_POST
+@for_roles(AGENT)
+def bulk(request: HttpRequest) -> HttpResponse:
+    """Close or reopen the ticked threads."""
+    fields = checked(BulkForm(request.POST))
+    changed = services.set_status(threads=fields["threads"], status=fields["status"], user=request.user)
+    messages.info(request, f"{changed} thread{'' if changed == 1 else 's'} {'closed' if fields['status'] == 'closed' else 'reopened'}.")
+    back = request.META.get("QUERY_STRING", "")
+    response = redirect(f"/inbox/?{back}" if back else "inbox")
+    return response
+
+
+@require_POST
+@for_roles(AGENT)
+def correct_label(request: HttpRequest, pk: int) -> HttpResponse:
+    email = get_object_or_404(Email.objects.select_related("department", "prediction"), pk=pk)
+    correct(email=email, user=request.user, **checked(LabelForm(request.POST)))
+    messages.info(request, "Label corrected; it becomes training data.")
+    return _again(request, email.thread_id)
+
+
+@require_POST
+@for_roles(AGENT)
+def move_department(request: HttpRequest, pk: int) -> HttpResponse:
+    email = get_object_or_404(Email.objects.select_related("department"), pk=pk)
+    department = checked(DepartmentForm(request.POST))["department"]
+    if department.pk != email.department_id:
+        with transaction.atomic():
+            move_email(email=email, department=department, user=request.user)
+        messages.info(request, f"Moved to {department}; it is classified anew.")
+    return _again(request, email.thread_id)
+
+
+@require_POST
+@for_roles(AGENT)
+def flag_email(request: HttpRequest, pk: int) -> HttpResponse:
+    email = get_object_or_404(Email.objects.select_related("prediction"), pk=pk)
+    with transaction.atomic():
+        opening.flag(email=email, reason=checked(ReasonForm(request.POST))["reason"])
+        record(action="flag", target=email, actor=request.user)
+    messages.info(request, "Flagged for an admin.")
+    return _again(request, email.thread_id)

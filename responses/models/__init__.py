@@ -1,0 +1,8 @@
+"""Rows of the replies, one file per noun."""
+
+from responses.models.draft import Draft, DraftSource
+from responses.models.job import DraftJob
+from responses.models.knowledge import Document, Passage
+from responses.models.outgoing import OutgoingMessage
+
+__all__ = ["Document", "Draft", "DraftJob", "DraftSource", "OutgoingMessage", "Passage"]

@@ -1,0 +1,61 @@
+"""A reply being prepared."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from classifier.models import Email
+from responses.models.knowledge import Passage
+
+
+class Draft(models.Model):
+    """One proposed reply; `version` grows with every save, so that a late save is noticed."""
+
+    class Status(models.TextChoices):
+        READY = "ready", "Draft ready"
+        NO_SOURCE = "no_source", "No source found"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        REPLACED = "replaced"
+
+    email = models.ForeignKey(Email, models.CASCADE, related_name="drafts")
+    status = models.CharField(max_length=10, choices=Status)
+    body = models.TextField(blank=True)
+    version = models.PositiveIntegerField(default=1)
+    generated_body = models.TextField(blank=True, help_text="What the drafter wrote, before anybody edited it.")
+    backend = models.CharField(max_length=40, help_text="extractive, mistral, or person")
+    model = models.CharField(max_length=120, blank=True)
+    latency_ms = models.FloatField(default=0)
+    edited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    reject_reason = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    saved_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["email"], condition=Q(status__in=["ready", "no_source", "approved"]), name="one_live_draft_per_email"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_status_display()} for {self.email_id}"
+
+
+class DraftSource(models.Model):
+    """A numbered source of a draft: `[1]` in the body is the source with number 1."""
+
+    draft = models.ForeignKey(Draft, models.CASCADE, related_name="sources")
+    number = models.PositiveSmallIntegerField()
+    passage = models.ForeignKey(Passage, models.SET_NULL, null=True)
+    title = models.CharField(max_length=200)
+    doc_type = models.CharField(max_length=10)
+    quote = models.TextField()
+    score = models.FloatField()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["draft", "number"], name="source_number_per_draft")]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.title}"

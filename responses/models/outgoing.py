@@ -1,0 +1,52 @@
+"""The outbox: a reply leaves at most once."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from classifier.models import Email
+from responses.models.draft import Draft
+
+
+class OutgoingMessage(models.Model):
+    """An approved reply on its way: approved → sending → sent | failed | unknown.
+
+    `unknown` means that the process died between the mail server's yes and our commit; an
+    agent decides. Taken back, it is `cancelled` and another may be approved.
+    """
+
+    class Status(models.TextChoices):
+        APPROVED = "approved"
+        SENDING = "sending"
+        SENT = "sent"
+        FAILED = "failed"
+        UNKNOWN = "unknown"
+        CANCELLED = "cancelled"
+
+    draft = models.ForeignKey(Draft, models.PROTECT, related_name="outgoing")
+    email = models.ForeignKey(Email, models.PROTECT, related_name="replies")
+    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    from_address = models.CharField(max_length=254)
+    to = models.CharField(max_length=254)
+    subject = models.CharField(max_length=1000)
+    body = models.TextField()
+    message_id = models.CharField(max_length=200, unique=True)
+    in_reply_to = models.CharField(max_length=500, blank=True)
+    references = models.TextField(blank=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.APPROVED)
+    error = models.TextField(blank=True)
+    send_after = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["draft"], condition=~Q(status__in=["cancelled", "failed"]), name="a_reply_leaves_at_most_once"
+            )
+        ]
+        indexes = [models.Index(fields=["send_after"], name="outgoing_due", condition=Q(status="approved"))]
+
+    def __str__(self) -> str:
+        return f"{self.subject} ({self.status})"

@@ -1,0 +1,1 @@
+"""The outbox: approved replies leave once, threaded, after an undo window."""

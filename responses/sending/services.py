@@ -1,0 +1,151 @@
+"""Approves, takes back and sends replies."""
+
+import logging
+import re
+from datetime import timedelta
+from email.utils import make_msgid
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from classifier.models import Email, Thread, ThreadReference
+from responses.models import Draft, OutgoingMessage
+from reviewdesk.audit.services import record
+from reviewdesk.errors import Conflict, DeskError
+from reviewdesk.people.models import User
+
+logger = logging.getLogger(__name__)
+
+STALE = timedelta(minutes=5)
+MAX_REFERENCES = 20
+Status = OutgoingMessage.Status
+
+
+def approve(*, draft: Draft, version: int, user: User) -> OutgoingMessage:
+    """Put a draft in the outbox, to leave after the undo window. Raises Conflict on a stale version."""
+    email = Email.objects.select_related("mailbox", "customer", "thread").get(pk=draft.email_id)
+    body = without_source_numbers(draft.body, list(draft.sources.values_list("number", flat=True))).strip()
+    _check_sendable(email, body)
+    try:
+        with transaction.atomic():
+            live = Draft.objects.filter(
+                pk=draft.pk, version=version, status__in=[Draft.Status.READY, Draft.Status.NO_SOURCE]
+            )
+            if not live.update(status=Draft.Status.APPROVED, edited_by=user):
+                raise _stale(draft)
+            message = _outgoing(email, draft, body, user)
+            record(action="approve reply", target=email, actor=user, outgoing=message.pk)
+    except IntegrityError:
+        raise Conflict("This reply is on its way already.", code="already_done") from None
+    return message
+
+
+def _check_sendable(email: Email, body: str) -> None:
+    if email.automatic:
+        raise DeskError(f"This is {email.get_automatic_display().lower()}: it is never answered.")
+    if not email.customer.address:
+        raise DeskError("This email has no sender address to answer to.")
+    if not body:
+        raise DeskError("The reply is empty. Write something first.", fields={"body": ["is empty"]})
+
+
+def _stale(draft: Draft) -> Conflict:
+    now = Draft.objects.get(pk=draft.pk)
+    if now.status == Draft.Status.APPROVED:
+        return Conflict("This reply is on its way already.", code="already_done")
+    if now.status in (Draft.Status.REJECTED, Draft.Status.REPLACED):
+        return Conflict("This draft has been replaced or rejected. Reload to see the current one.", code="replaced")
+    return Conflict(f"{now.edited_by or 'Somebody'} has changed this draft since you opened it.", code="changed")
+
+
+def _outgoing(email: Email, draft: Draft, body: str, user: User) -> OutgoingMessage:
+    subject = email.subject if re.match(r"(?i)re:", email.subject) else f"Re: {email.subject}"
+    references = [*email.references.split(), email.message_id]
+    return OutgoingMessage.objects.create(
+        draft=draft,
+        email=email,
+        approved_by=user,
+        from_address=email.mailbox.address,
+        to=email.customer.address,
+        subject=subject.strip(),
+        body=body,
+        message_id=make_msgid(domain=email.mailbox.address.partition("@")[2]),
+        in_reply_to=email.message_id,
+        references=" ".join([r for r in references if r][-MAX_REFERENCES:]),
+        send_after=timezone.now() + timedelta(seconds=settings.UNDO_SECONDS),
+    )
+
+
+def without_source_numbers(body: str, numbers: list[int]) -> str:
+    """The body as the customer gets it: `[1]` and the like, where 1 is one of the sources, removed."""
+    if not numbers:
+        return body
+    known = "|".join(map(str, numbers))
+    return re.sub(rf"[ \t]?\[(?:{known})\]", "", body)
+
+
+def take_back(*, message: OutgoingMessage, user: User) -> Draft:
+    """Stop a reply that has not left; its draft is live again. Raises Conflict when it is too late."""
+    with transaction.atomic():
+        if not OutgoingMessage.objects.filter(pk=message.pk, status=Status.APPROVED).update(status=Status.CANCELLED):
+            now = OutgoingMessage.objects.get(pk=message.pk)
+            raise Conflict(f"Too late: the reply is {now.get_status_display().lower()}.", code="already_done")
+        Draft.objects.filter(pk=message.draft_id).update(status=Draft.Status.READY)
+        record(action="take back reply", target=message.email, actor=user, outgoing=message.pk)
+    return Draft.objects.get(pk=message.draft_id)
+
+
+def settle_unknown(*, message: OutgoingMessage, sent: bool, user: User) -> None:
+    """An agent decides what became of a reply whose sending was cut off."""
+    unclear = OutgoingMessage.objects.filter(pk=message.pk, status__in=[Status.UNKNOWN, Status.FAILED])
+    with transaction.atomic():
+        if not unclear.update(status=Status.SENT if sent else Status.CANCELLED):
+            raise Conflict("Somebody has decided this already.", code="already_done")
+        if sent:
+            _after_sending(OutgoingMessage.objects.select_related("email__thread").get(pk=message.pk))
+        else:
+            Draft.objects.filter(pk=message.draft_id).update(status=Draft.Status.READY)
+        record(action="settle reply", target=message.email, actor=user, outgoing=message.pk, sent=sent)
+
+
+def send_due() -> int:
+    """Send what is due, each message by one process; returns how many left."""
+    now = timezone.now()
+    OutgoingMessage.objects.filter(status=Status.SENDING, changed_at__lt=now - STALE).update(
+        status=Status.UNKNOWN, error="The desk stopped while this was being sent; it may have left."
+    )
+    due = OutgoingMessage.objects.filter(status=Status.APPROVED, send_after__lte=now)
+    return sum(_send(pk) for pk in due.order_by("send_after").values_list("pk", flat=True)[:100])
+
+
+def _send(pk: int) -> bool:
+    claimed = OutgoingMessage.objects.filter(pk=pk, status=Status.APPROVED)
+    if not claimed.update(status=Status.SENDING, changed_at=timezone.now()):
+        return False
+    message = OutgoingMessage.objects.select_related("email__thread").get(pk=pk)
+    try:
+        _mime(message).send()
+    except Exception as error:
+        logger.exception("reply %s could not be sent", pk)
+        OutgoingMessage.objects.filter(pk=pk).update(status=Status.FAILED, error=f"{type(error).__name__}: {error}")
+        return False
+    with transaction.atomic():
+        OutgoingMessage.objects.filter(pk=pk).update(status=Status.SENT, sent_at=timezone.now())
+        _after_sending(message)
+    return True
+
+
+def _mime(message: OutgoingMessage) -> EmailMessage:
+    headers = {"Message-ID": message.message_id}
+    if message.in_reply_to:
+        headers |= {"In-Reply-To": message.in_reply_to, "References": message.references}
+    subject = " ".join(message.subject.split())
+    return EmailMessage(subject, message.body, message.from_address, [message.to], headers=headers)
+
+
+def _after_sending(message: OutgoingMessage) -> None:
+    """An answer that names our Message-ID shall join the thread; the thread counts as answered."""
+    ThreadReference.objects.create(thread=message.email.thread, message_id=message.message_id)
+    Thread.objects.filter(pk=message.email.thread_id, status=Thread.Status.OPEN).update(status=Thread.Status.ANSWERED)

@@ -1,0 +1,28 @@
+"""Pages of the replies."""
+
+from django.urls import path
+
+from responses.inbox import reply_views as reply
+from responses.inbox import views as inbox
+from responses.knowledge import views as knowledge
+
+urlpatterns = [
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/threads/", inbox.thread_list, name="inbox-list"),
+    path("inbox/bulk/", inbox.bulk, name="inbox-bulk"),
+    path("inbox/<int:pk>/", inbox.thread, name="inbox-thread"),
+    path("inbox/<int:pk>/status/", inbox.thread_status, name="thread-status"),
+    path("inbox/emails/<int:pk>/correct/", inbox.correct_label, name="label-correct"),
+    path("inbox/emails/<int:pk>/move/", inbox.move_department, name="email-move"),
+    path("inbox/emails/<int:pk>/flag/", inbox.flag_email, name="email-flag"),
+    path("inbox/emails/<int:pk>/draft/", reply.draft_panel, name="draft-panel"),
+    path("inbox/emails/<int:pk>/write/", reply.draft_write, name="draft-write"),
+    path("inbox/emails/<int:pk>/redraft/", reply.redraft, name="draft-redraft"),
+    path("inbox/drafts/<int:pk>/save/", reply.draft_save, name="draft-save"),
+    path("inbox/drafts/<int:pk>/approve/", reply.draft_approve, name="draft-approve"),
+    path("inbox/drafts/<int:pk>/reject/", reply.draft_reject, name="draft-reject"),
+    path("inbox/outgoing/<int:pk>/undo/", reply.outgoing_undo, name="outgoing-undo"),
+    path("inbox/outgoing/<int:pk>/settle/", reply.outgoing_settle, name="outgoing-settle"),
+    path("knowledge/", knowledge.knowledge, name="knowledge"),
+    path("knowledge/<int:pk>/", knowledge.document, name="knowledge-document"),
+]

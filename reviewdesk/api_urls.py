@@ -1,0 +1,23 @@
+"""The endpoints under /api/v1/."""
+
+from django.urls import path
+
+from classifier.intake import api as intake
+from classifier.prediction import api as prediction
+from classifier.review import api as review
+from responses.inbox import api as inbox
+
+urlpatterns = [
+    path("classify", prediction.classify),
+    path("emails", intake.emails),
+    path("emails/<int:pk>", intake.email),
+    path("review-items/next", review.next_item),
+    path("review-items/<int:pk>/heartbeat", review.heartbeat),
+    path("review-items/<int:pk>/release", review.release),
+    path("review-items/<int:pk>/verification", review.verification),
+    path("review-items/<int:pk>/undo", review.undo_item),
+    path("drafts/<int:pk>", inbox.draft),
+    path("drafts/<int:pk>/approve", inbox.approve),
+    path("drafts/<int:pk>/undo", inbox.undo),
+    path("drafts/<int:pk>/reject", inbox.reject),
+]

@@ -1,0 +1,47 @@
+"""Loads back ends: built once a process, on first use, under a lock."""
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Lazy(Generic[T]):
+    """Holds one value of `build`, made by the first caller while the others wait.
+
+    A bare `functools.cache` would build one for each thread that races in.
+    """
+
+    def __init__(self, build: Callable[[], T]):
+        self._build = build
+        self._lock = Lock()
+        self._value: T | None = None
+
+    def get(self) -> T:
+        if self._value is None:
+            with self._lock:
+                if self._value is None:
+                    self._value = self._build()
+        return self._value
+
+    def reset(self) -> None:
+        with self._lock:
+            self._value = None
+
+
+EMAILS_PER_TASK = 50
+
+
+def enqueue(task: str, *args: object) -> None:
+    """Ask a worker for a task by its name, once the current transaction has committed."""
+    from celery import current_app
+    from django.db import transaction
+
+    transaction.on_commit(lambda: current_app.send_task(task, args))
+
+
+def enqueue_emails(ids: list[int]) -> None:
+    """Ask workers to take emails on their way, in batches of ids."""
+    for start in range(0, len(ids), EMAILS_PER_TASK):
+        enqueue("workflow.process_emails", ids[start : start + EMAILS_PER_TASK])

@@ -1,0 +1,18 @@
+"""`seed_demo`: a desk that is ready to work in, from the starter corpus."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from reviewdesk.commands import DeskCommand
+from reviewdesk.demo import seed
+
+
+class Command(DeskCommand):
+    help = "Load the taxonomy, the starter model, the knowledge base, three people and some 400 emails. Running it again changes nothing."
+
+    def add_options(self, parser: CommandParser) -> None:
+        parser.add_argument("--no-emails", action="store_true", help="leave the emails out")
+
+    def run(self, **options: Any) -> None:
+        seed(say=self.stdout.write, emails=not options["no_emails"])

@@ -1,0 +1,55 @@
+"""The left rail: the pages a person may open, with counts beside inbox and review."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from classifier.models import Thread
+from classifier.review.leases import workable
+from reviewdesk.people.models import ADMIN, AGENT, REVIEWER
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page of the rail; `key` follows `g`."""
+
+    label: str
+    url: str
+    key: str
+    active: bool
+    count: int | None = None
+
+
+PLACES = (
+    ("Inbox", "inbox", "i", (AGENT,)),
+    ("Review", "review", "r", (REVIEWER,)),
+    ("Accuracy", "accuracy", "a", (ADMIN, REVIEWER)),
+    ("Models", "models", "m", (ADMIN,)),
+    ("Knowledge", "knowledge", "k", (AGENT, ADMIN)),
+    ("Retraining", "retraining", "t", (ADMIN,)),
+    ("Import", "imports", "u", (AGENT, ADMIN)),
+)
+
+
+def rail(request: HttpRequest) -> dict:
+    """Context processor; counts are asked for once a page, and not for fragments."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or getattr(request, "htmx", False):
+        return {}
+    counts = {
+        "inbox": lambda: Thread.objects.filter(status=Thread.Status.OPEN).count(),
+        "review": lambda: workable(user).count(),
+    }
+    places = [
+        Place(
+            label=label,
+            url=reverse(name),
+            key=key,
+            active=request.path.startswith(reverse(name)),
+            count=counts[name]() if name in counts else None,
+        )
+        for label, name, key, roles in PLACES
+        if user.roles & set(roles)
+    ]
+    return {"rail": places}

@@ -1,0 +1,1 @@
+"""Who works at the desk: users, roles, departments they may see, API tokens."""

@@ -1,0 +1,34 @@
+"""Celery tasks of the workflow; each is one call."""
+
+from celery import shared_task
+
+from classifier.prediction.services import sweep_unclassified as sweep_unclassified_emails
+from classifier.review import opening
+from responses.drafting.services import sweep_undrafted as sweep_undrafted_emails
+from responses.drafting.services import write_drafts as write_requested_drafts
+from reviewdesk import workflow
+
+
+@shared_task(name="workflow.process_emails")
+def process_emails(ids: list[int]) -> None:
+    workflow.process(ids=ids)
+
+
+@shared_task(name="workflow.write_drafts")
+def write_drafts(ids: list[int]) -> None:
+    write_requested_drafts(ids=ids)
+
+
+@shared_task(name="workflow.sweep_unclassified")
+def sweep_unclassified() -> None:
+    sweep_unclassified_emails()
+
+
+@shared_task(name="workflow.sweep_undrafted")
+def sweep_undrafted() -> None:
+    sweep_undrafted_emails()
+
+
+@shared_task(name="classifier.draw_weekly_sample")
+def draw_weekly_sample() -> None:
+    opening.draw_weekly_sample()

@@ -1,0 +1,33 @@
+"""Small helpers of the templates."""
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def pieces(text: str) -> list[str]:
+    """The parts of a text between `|` signs."""
+    return text.split("|")
+
+
+@register.filter
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share as a percentage; a dash where there is none.
+
+    >>> percent(0.8512)
+    '85.1%'
+    """
+    return "–" if share is None else f"{share * 100:.{digits}f}%"
+
+
+@register.simple_tag(takes_context=True)
+def query(context: dict, **changes: object) -> str:
+    """The page's query string with some parameters changed; empty ones are left out."""
+    params = context["request"].GET.copy()
+    params.pop("after", None)
+    for key, value in changes.items():
+        params.pop(key, None)
+        if value not in (None, ""):
+            params[key] = str(value)
+    return f"?{params.urlencode()}" if params else "?"

@@ -1,0 +1,21 @@
+"""Every address of the desk."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from reviewdesk import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("", include("reviewdesk.people.urls")),
+    path("", include("classifier.urls")),
+    path("", include("responses.urls")),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("metrics", views.metrics, name="metrics"),
+    path("api/v1/", include("reviewdesk.api_urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", views.api_docs, name="api-docs"),
+    path("admin/", admin.site.urls),
+]

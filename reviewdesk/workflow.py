@@ -1,0 +1,53 @@
+"""The way of an email, in one place: receive, classify, open a review if unsure, draft a reply.
+
+Receiving is `classifier.intake`, which stores emails and asks for `process`. Each step skips
+what is already done, so that a step may run twice and a lost task is picked up by a sweeper.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from classifier.models import Email
+from classifier.prediction.services import claim_unclassified, classify_text, release, store_prediction
+from classifier.review.opening import open_if_unsure
+from responses.drafting.services import request_draft
+from reviewdesk.backends import enqueue
+
+logger = logging.getLogger(__name__)
+
+
+def process(*, ids: Sequence[int]) -> None:
+    """Take emails as far as they can go now."""
+    classify(ids=ids)
+    draft(ids=ids)
+
+
+def classify(*, ids: Sequence[int]) -> int:
+    """Classify those that have no prediction, and open reviews for the unsure; returns how many."""
+    done = 0
+    for email in claim_unclassified(ids=ids):
+        try:
+            answer = classify_text(
+                department=email.department, subject=email.subject, body=email.body, email_id=email.pk
+            )
+            with transaction.atomic():
+                prediction = store_prediction(email=email, answer=answer)
+                open_if_unsure(email=email, prediction=prediction)
+            done += 1
+        except Exception:
+            logger.exception("email %s could not be classified; it will be tried again", email.pk)
+            release(email=email)
+    return done
+
+
+def draft(*, ids: Sequence[int]) -> None:
+    """Ask for drafts where a reply is wanted and none was asked for."""
+    wanted = [
+        email.pk
+        for email in Email.objects.filter(pk__in=list(ids)).select_related("thread")
+        if request_draft(email=email)
+    ]
+    if wanted:
+        enqueue("workflow.write_drafts", wanted)

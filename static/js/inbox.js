@@ -1,0 +1,115 @@
+// The inbox: moving through the list, autosave, approve and send.
+import { onKey, post, toast } from "./desk.js";
+
+const QUIET_MS = 800; // how long the typing must rest before it is saved
+const slot = document.getElementById("thread");
+const rows = () => [...document.querySelectorAll(".thread-row")];
+const form = () => document.getElementById("draft-form");
+
+// --- the list ------------------------------------------------------------------------------
+function openRow(by) {
+  const all = rows();
+  const at = all.findIndex((row) => row.getAttribute("aria-current") === "true");
+  const row = all[Math.max(0, Math.min(all.length - 1, at + by))];
+  if (!row || row === all[at]) return;
+  row.scrollIntoView({ block: "nearest" });
+  row.querySelector("a").click();
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest(".thread-row a");
+  if (!link) return;
+  rows().forEach((row) => row.removeAttribute("aria-current"));
+  link.closest(".thread-row").setAttribute("aria-current", "true");
+});
+
+document.getElementById("filters").addEventListener("change", (event) => event.currentTarget.requestSubmit());
+
+function countTicked() {
+  const n = document.querySelectorAll("input[name=threads]:checked").length;
+  document.getElementById("ticked").textContent = n ? `${n} ticked` : "none ticked";
+}
+document.addEventListener("change", (event) => { if (event.target.name === "threads") countTicked(); });
+document.getElementById("tick-all").addEventListener("change", (event) => {
+  for (const box of document.querySelectorAll("input[name=threads]")) box.checked = event.target.checked;
+  countTicked();
+});
+
+document.querySelector("[data-commands]").addEventListener("click", () => {
+  document.dispatchEvent(new KeyboardEvent("keydown", { key: "k", ctrlKey: true }));
+});
+
+// --- the draft -----------------------------------------------------------------------------
+let timer = null;
+let saving = null;
+
+function say(text, bad = false) {
+  const place = document.getElementById("draft-saved");
+  if (!place) return;
+  place.textContent = text;
+  place.classList.toggle("error", bad);
+}
+
+/** Save what stands in the field, one request at a time; what is typed meanwhile is saved next. */
+async function save() {
+  clearTimeout(timer);
+  if (saving) { await saving; }
+  const mine = form();
+  if (!mine || mine.body.value === mine.dataset.saved) return true;
+  const body = mine.body.value;
+  say("saving…");
+  saving = post(mine.dataset.save, { version: mine.version.value, body });
+  const answer = await saving;
+  saving = null;
+  if (answer.ok) {
+    mine.version.value = answer.data.version;
+    mine.dataset.saved = body;
+    if (mine.isConnected) say(`saved ${answer.data.saved_at}`);
+    return true;
+  }
+  if (mine.isConnected) say("not saved", true);
+  if (answer.status === 0) timer = setTimeout(save, 3000); // kept in the field; tried again
+  else toast(answer.data.message, { level: "error", action: { label: "Show theirs", run: () => location.reload() } });
+  return false;
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.id !== "draft-body") return;
+  say("not saved yet");
+  clearTimeout(timer);
+  timer = setTimeout(save, QUIET_MS);
+});
+
+// Leaving for another email or approving: first save, then go on.
+document.body.addEventListener("htmx:confirm", (event) => {
+  const mine = form();
+  const leaves = event.detail.elt === mine || event.detail.elt.closest?.(".thread-row, #redraft-form");
+  if (!mine || !leaves || mine.body.value === mine.dataset.saved) return;
+  event.preventDefault();
+  save().then((done) => { if (done) event.detail.issueRequest(true); });
+});
+window.addEventListener("beforeunload", (event) => {
+  if (form() && form().body.value !== form().dataset.saved) event.preventDefault();
+});
+
+onKey("Ctrl+Enter", () => { if (!form()) return false; document.getElementById("approve").click(); });
+onKey("Ctrl+s", () => { if (!form()) return false; save(); });
+onKey("j", () => openRow(1));
+onKey("k", () => openRow(-1));
+document.addEventListener("click", (event) => {
+  if (event.target.closest("#save")) { event.preventDefault(); save(); }
+});
+
+// --- the undo window -----------------------------------------------------------------------
+setInterval(() => {
+  for (const place of document.querySelectorAll("[data-countdown]")) {
+    const left = Math.ceil((new Date(place.dataset.countdown) - Date.now()) / 1000);
+    place.textContent = left > 0 ? `${left} s` : "a moment";
+  }
+}, 250);
+
+function arrived() {
+  if (form()) form().dataset.saved = form().body.value;
+}
+slot.addEventListener("htmx:afterSwap", arrived);
+arrived();
