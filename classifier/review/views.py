@@ -1,10 +1,12 @@
 """The review page: one email a screen, answered by keys."""
 
+from datetime import datetime
 from uuid import uuid4
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from classifier.models import Department, ReviewItem
@@ -60,7 +62,7 @@ def review_undo(request: HttpRequest) -> HttpResponse:
 def review_heartbeat(request: HttpRequest, pk: int) -> JsonResponse:
     item = get_object_or_404(ReviewItem, pk=pk)
     until = leases.heartbeat(item=item, user=request.user, lease=request.POST.get("lease", ""))
-    return JsonResponse({"lease_until": until})
+    return JsonResponse({"lease_until": until, "shown": _clock(until)})
 
 
 @require_POST
@@ -71,7 +73,11 @@ def review_claim(request: HttpRequest, pk: int) -> JsonResponse:
     if not leases.claim(item=item, user=request.user):
         raise leases.refusal(item=item, user=request.user, lease="")
     item.refresh_from_db()
-    return JsonResponse({"lease": item.lease, "lease_until": item.lease_until})
+    return JsonResponse({"lease": item.lease, "lease_until": item.lease_until, "shown": _clock(item.lease_until)})
+
+
+def _clock(moment: datetime | None) -> str:
+    return timezone.localtime(moment).strftime("%H:%M") if moment else ""
 
 
 def _panel(request: HttpRequest, item: ReviewItem | None, **more: bool) -> HttpResponse:

@@ -12,11 +12,12 @@ from reviewdesk.backends import Lazy
 
 @dataclass(frozen=True)
 class Request:
-    """What a reply is drafted from."""
+    """What a reply is drafted from; `topic` is the name of the subtype, empty while it is withheld."""
 
     subject: str
     body: str
     type: str
+    topic: str
     customer_name: str
     signature: str
     department_id: int

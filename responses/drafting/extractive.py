@@ -20,8 +20,8 @@ from responses.retrieval.base import Hit, retriever
 PASSAGES = 4
 MAX_SENTENCES = 5
 MAX_QUESTIONS = 6
-PASSAGE_BAR = 0.30  # cosine with the email under which a passage does not count as an answer
-SENTENCE_BAR = 0.30
+PASSAGE_BAR = 0.28  # cosine with the email under which a passage does not count as an answer
+SENTENCE_BAR = 0.28
 MIN_SENTENCE = 25
 _CACHE = 5_000
 
@@ -46,10 +46,12 @@ class ExtractiveDrafter:
         self._cache: OrderedDict[str, np.ndarray] = OrderedDict()
 
     def draft(self, request: Request) -> Reply:
-        text = email_text(request.subject, request.body)
+        written = email_text(request.subject, request.body)
+        # The topic says in English what an email in another language, or a rambling one, is about.
+        text = f"{request.topic}: {written}" if request.topic else written
         # Two calls, since in one the short questions would be padded to the length of the email.
         encode = embedder.get().encode
-        vectors = np.concatenate([encode([text]), encode(_questions(text))])
+        vectors = np.concatenate([encode([text]), encode(_questions(written))])
         hits = retriever.get().search(
             text=text, vector=vectors[0], department_id=request.department_id, k=PASSAGES
         )

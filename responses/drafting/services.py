@@ -71,7 +71,7 @@ def _write(email_id: int) -> bool:
     mine = DraftJob.objects.filter(_unheld(now), email_id=email_id, done_at__isnull=True, attempts__lt=MAX_ATTEMPTS)
     if not mine.update(work_until=now + WORK):
         return False
-    email = Email.objects.select_related("department", "customer", "mailbox").get(pk=email_id)
+    email = Email.objects.select_related("department", "customer", "subtype").get(pk=email_id)
     start = perf_counter()
     try:
         reply = drafter.get().draft(_request(email))
@@ -87,6 +87,7 @@ def _request(email: Email) -> Request:
         subject=email.subject,
         body=email.body,
         type=email.type,
+        topic=email.subtype.name if email.subtype else "",
         customer_name=email.customer.name.split(",")[0].strip(),
         signature=f"{email.department.name} support",
         department_id=email.department_id,

@@ -61,10 +61,10 @@ def page_of(filters: FilterForm, *, after: str = "") -> Page:
         at = parse_datetime(moment)
         if at is not None:
             threads = threads.filter(Q(last_message_at__lt=at) | Q(last_message_at=at, id__lt=int(last)))
-    live = Draft.objects.filter(email=OuterRef("latest_email"), status__in=LIVE)
+    ready = Draft.objects.filter(email=OuterRef("latest_email"), status=Draft.Status.READY)
     rows = list(
         threads.select_related("customer", "latest_email__department", "latest_email__subtype").annotate(
-            has_draft=Exists(live)
+            has_draft=Exists(ready)
         )[: PAGE + 1]
     )
     more = rows[PAGE - 1] if len(rows) > PAGE else None

@@ -81,23 +81,21 @@ async function takeAgain() {
   const answer = await post(panel.querySelector(".review").dataset.claim);
   if (!answer.ok) return toast(answer.data.message, { level: "error", action: { label: "Next email", run: nextEmail } });
   for (const field of panel.querySelectorAll("input[name=lease]")) field.value = answer.data.lease;
-  showLease(answer.data.lease_until);
+  showLease(answer.data.shown);
   toast("It is yours again; your answer is still here.");
 }
 
 // --- the lease -----------------------------------------------------------------------------
-function showLease(until) {
+function showLease(shown) {
   const place = document.getElementById("lease-until");
-  if (!place) return;
-  place.dateTime = until;
-  place.textContent = new Date(until).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  if (place) place.textContent = shown; // the server's clock, as in all other times of the page
 }
 
 async function beat() {
   const item = panel.querySelector(".review");
   if (!item || document.hidden) return;
   const answer = await post(item.dataset.heartbeat, { lease: form().lease.value });
-  if (answer.ok) showLease(answer.data.lease_until);
+  if (answer.ok) showLease(answer.data.shown);
 }
 
 // --- a new item ----------------------------------------------------------------------------
@@ -108,7 +106,6 @@ function arrived() {
   heartbeat = setInterval(beat, 60_000);
   showChoices();
   showGuideline();
-  showLease(document.getElementById("lease-until").dateTime);
   form().querySelector(".choice:has(input:checked)")?.scrollIntoView({ block: "nearest" });
   const count = document.getElementById("rail-count-review");
   if (count) count.textContent = panel.querySelector(".bar .quiet").textContent.split(" ")[0];
