@@ -31,7 +31,7 @@ def export_onnx(model: DualHeadClassifier, file: Path) -> None:
 
     model.eval()
     raw = file.with_suffix(".raw.onnx")
-    example = (torch.randint(5, 100, (2, 7)), torch.ones(2, 7, dtype=torch.long))
+    example = (torch.randint(min(100, model.encoder.config.vocab_size), (2, 7)), torch.ones(2, 7, dtype=torch.long))
     axes = {0: "batch", 1: "length"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -17,6 +17,7 @@ _INTRO = re.compile(
     r"(?:wrote|schrieb.*|a écrit|escribió|ha scritto|schreef.*|escreveu|napisał.*|skrev.*|napsal.*)\s*:\s*$",
     re.IGNORECASE,
 )
+_BY_CLIENT = re.compile(r"\S@\S|\d{1,2}[:.h]\d{2}")
 _SEPARATOR = re.compile(
     r"^\s*(?:-{2,}\s*(?:original message|ursprüngliche nachricht|message d'origine|mensaje original|"
     r"forwarded message|messaggio originale|oorspronkelijk bericht)\s*-{2,}|_{20,})\s*$",
@@ -71,15 +72,19 @@ def _history_start(lines: list[str]) -> int:
             return i
         # Clients wrap the introduction over two lines.
         wrapped = line.rstrip("\r\n") + " " + (following[0] if following else "")
-        if (_INTRO.match(line) or _INTRO.match(wrapped)) and _only_quotes(lines[i + 2 :]):
+        intro = line.strip() and (_INTRO.match(line) or _INTRO.match(wrapped))
+        if intro and _is_history(intro.group(), lines[i + 1 if _INTRO.match(line) else i + 2 :]):
             return i
     return _trailing_quotes(lines)
 
 
-def _only_quotes(lines: list[str]) -> bool:
-    """True when history follows: quoted or blank lines, or nothing quoted at all (bottom of a top-post)."""
+def _is_history(intro: str, lines: list[str]) -> bool:
+    """True when only quoted lines follow, or unquoted ones after an introduction that a mail client wrote.
+
+    "On Monday your agent wrote:" is the sender's own sentence; a client gives an address or a time.
+    """
     quoted = [bool(x.lstrip().startswith(">")) for x in lines if x.strip()]
-    return not quoted or all(quoted) or not any(quoted)
+    return all(quoted) or (not any(quoted) and bool(_BY_CLIENT.search(intro)))
 
 
 def _trailing_quotes(lines: list[str]) -> int:

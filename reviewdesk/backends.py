@@ -38,7 +38,7 @@ def enqueue(task: str, *args: object) -> None:
     from celery import current_app
     from django.db import transaction
 
-    transaction.on_commit(lambda: current_app.send_task(task, args))
+    transaction.on_commit(lambda: current_app.signature(task, args).apply_async())
 
 
 def enqueue_emails(ids: list[int]) -> None:

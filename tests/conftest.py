@@ -1,0 +1,67 @@
+"""Fixtures of all tests: eager tasks, three people, the starter model."""
+
+import shutil
+
+import pytest
+from django.conf import settings
+
+from tests import factories
+from tests.environment import VAR
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(VAR, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _eager_tasks():
+    """Unit tests run tasks in place, once a transaction's commit hooks are executed."""
+    import classifier.tasks
+    import responses.tasks
+    import reviewdesk.tasks  # noqa: F401
+    from reviewdesk.celery import app
+
+    app.conf.task_always_eager = True
+    app.conf.task_eager_propagates = True
+    yield
+
+
+@pytest.fixture
+def agent(db):
+    return factories.make_user(role="agent")
+
+
+@pytest.fixture
+def reviewer(db):
+    return factories.make_user(role="reviewer")
+
+
+@pytest.fixture
+def admin(db):
+    return factories.make_user(role="admin")
+
+
+@pytest.fixture(scope="session")
+def starter_folder():
+    """The starter model's artifact, exported once a session."""
+    from ml.artifact import save_artifact
+    from ml.data import load_corpus
+    from ml.starter import load_starter
+
+    folder = settings.MODELS_DIR / "starter"
+    if not folder.exists():
+        save_artifact(load_starter(), folder, version="starter", examples=load_corpus("train"))
+    return folder
+
+
+@pytest.fixture
+def starter(db, starter_folder):
+    """The starter in production, with the taxonomy it answers in."""
+    from classifier.registry import serving
+    from classifier.registry.building import ensure_starter
+    from classifier.taxonomy import load_starter_taxonomy
+
+    load_starter_taxonomy()
+    serving.forget()
+    yield ensure_starter()
+    serving.forget()

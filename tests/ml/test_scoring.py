@@ -1,0 +1,47 @@
+"""The two heads give one consistent, calibrated answer."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.calibration import expected_calibration_error, fit_temperature
+from ml.intervals import wilson_interval
+from ml.scoring import Calibration, score
+from ml.taxonomy import LabelSpace, Subtype
+
+SPACE = LabelSpace(
+    (Subtype("a", "q", "query"), Subtype("a", "c", "complaint"), Subtype("a", "c2", "complaint"), Subtype("b", "q", "query"))
+)
+LOGITS = st.lists(st.floats(-20, 20), min_size=4, max_size=4).map(np.array)
+
+
+@given(LOGITS, LOGITS)
+def test_probabilities_add_up_and_type_follows_subtype(types, subtypes):
+    s = score(types, subtypes, "a", SPACE, Calibration(joint=1.3))
+    assert sum(p for _, p in s.types) == pytest.approx(1)
+    assert sum(p for _, p in s.subtypes) == pytest.approx(1)
+    assert {slug for slug, _ in s.subtypes} == {"q", "c", "c2"}
+    assert s.type == {"q": "query", "c": "complaint", "c2": "complaint"}[s.subtype]
+    assert s.subtype_confidence <= s.type_confidence + 1e-9
+
+
+def test_an_unknown_department_gets_a_type_and_no_subtype():
+    s = score(np.array([0.0, 5.0, 0.0, 0.0]), np.zeros(4), "new", SPACE, Calibration())
+    assert (s.type, s.subtype, s.subtype_confidence, s.subtypes) == ("query", None, 0.0, ())
+
+
+def test_temperature_tames_overconfidence():
+    rng = np.random.default_rng(0)
+    scores = [np.array([8.0, 0.0]) for _ in range(400)]
+    targets = [int(rng.random() > 0.8) for _ in scores]
+    t = fit_temperature(scores, targets)
+    confidence = 1 / (1 + np.exp(-8 / t))
+    assert confidence == pytest.approx(np.mean([k == 0 for k in targets]), abs=0.01)
+    assert fit_temperature([], []) == 1.0
+
+
+def test_ece_and_wilson_against_worked_examples():
+    assert expected_calibration_error(np.array([0.95, 0.95, 0.55, 0.55]), np.array([True, True, True, False])) == pytest.approx(0.05)
+    assert [round(x, 3) for x in wilson_interval(85, 100)] == [0.767, 0.907]  # Wilson (1927), by hand
+    assert wilson_interval(0, 0) == (0.0, 1.0)
