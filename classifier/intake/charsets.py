@@ -8,7 +8,7 @@ from charset_normalizer import from_bytes
 # Mailers say us-ascii or latin-1 and mean Windows; browsers read them so too.
 _USUAL_MEANING = {"ascii": "cp1252", "iso8859-1": "cp1252", "gb2312": "gb18030", "ks_c_5601-1987": "cp949"}
 _DETECT_BYTES = 20_000
-_DENSE = 0.15
+_DENSE, _ENOUGH = 0.15, 32  # share of 8-bit bytes, and length in bytes, from which a guess is worth making
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -38,14 +38,13 @@ def _strict(data: bytes, name: str) -> str | None:
         return None
     if not canonical:
         return None
-    for candidate in (canonical, _USUAL_MEANING.get(canonical)):
+    for candidate in (_USUAL_MEANING.get(canonical, canonical), canonical):
         try:
-            if candidate:
-                text = data.decode(candidate)
-                # A text in a declared 8-bit charset that is also valid multi-byte UTF-8 is UTF-8.
-                if candidate.startswith(("iso8859", "cp12")) and _is_really_utf8(data):
-                    return None
-                return text
+            text = data.decode(candidate)
+            # A text in a declared 8-bit charset that is also valid multi-byte UTF-8 is UTF-8.
+            if candidate.startswith(("iso8859", "cp12")) and _is_really_utf8(data):
+                return None
+            return text
         except (UnicodeDecodeError, LookupError, ValueError):
             continue
     return None
@@ -53,7 +52,7 @@ def _strict(data: bytes, name: str) -> str | None:
 
 def _guess(data: bytes) -> str:
     """Western mail has few 8-bit bytes, and browsers call it cp1252; only denser text is worth detecting."""
-    if sum(byte > 0x7F for byte in data) < len(data) * _DENSE:
+    if len(data) < _ENOUGH or sum(byte > 0x7F for byte in data) < len(data) * _DENSE:
         return "cp1252"
     guess = from_bytes(data).best()
     return guess.encoding if guess else "cp1252"

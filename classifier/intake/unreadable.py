@@ -7,6 +7,7 @@ never called gibberish.
 
 import math
 import re
+import unicodedata
 from functools import cache
 
 from ml.data import load_articles, load_corpus
@@ -14,10 +15,10 @@ from ml.quoting import split_quoted
 
 _LETTER = re.compile(r"[^\W\d_]", re.UNICODE)
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u200d\ufe0f]")
-_LATIN_WORD = re.compile(r"[a-z\u00c0-\u024f]+")
-_REPEATED = re.compile(r"(\S{1,3}?)\1{19,}")
+_LATIN_WORD = re.compile(r"[a-z]+")
+_REPEATED = re.compile(r"(.{1,10}?)\1{9,}", re.DOTALL)
 _MAX_CHARACTERS = 5_000
-_MIN_SCORE = -5.1  # mean log-probability of a letter pair: real mail scores above -4.6, keyboard mashing below -5.6
+_MIN_SCORE = -4.0  # mean log-probability of a letter pair: real mail scores above -3.6, keyboard mashing below -4.1
 _MIN_LETTERS = 6
 
 
@@ -36,14 +37,19 @@ def unreadable_kind(subject: str, body: str) -> str:
 
 
 def _is_gibberish(text: str) -> bool:
-    shortened = _REPEATED.sub(" ", text)
+    shortened = _REPEATED.sub(" ", _without_accents(text))
     if len(shortened) < len(text) / 2:
-        return True  # one to three characters repeated over most of the text
+        return True  # the same few characters over and over
     words = [w for w in _LATIN_WORD.findall(shortened) if len(w) > 2]
     letters = len(_LETTER.findall(shortened))
     if sum(map(len, words)) < max(_MIN_LETTERS, letters / 2):
         return False  # too little, or another script
     return _mean_pair_score(words) < _MIN_SCORE
+
+
+def _without_accents(text: str) -> str:
+    """Letters without their marks, so that Czech is as readable as English."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 def _mean_pair_score(words: list[str]) -> float:
@@ -64,7 +70,7 @@ def _pair_scores() -> tuple[dict[str, float], float]:
     texts = [f"{e.subject} {e.body}" for e in load_corpus("train")] + [a.text for a in load_articles()]
     counts: dict[str, int] = {}
     firsts: dict[str, int] = {}
-    for word in _LATIN_WORD.findall(" ".join(texts).lower()):
+    for word in _LATIN_WORD.findall(_without_accents(" ".join(texts).lower())):
         for pair in _pairs(word):
             counts[pair] = counts.get(pair, 0) + 1
             firsts[pair[0]] = firsts.get(pair[0], 0) + 1

@@ -1,0 +1,87 @@
+"""Real MIME: parts, charsets that lie, automatic mail, attachments, rubbish."""
+
+from email.message import EmailMessage
+
+import pytest
+
+from classifier.intake.html import clean_html, html_to_text
+from classifier.intake.mime import parse_message
+
+
+def message(body: bytes, *headers: str) -> bytes:
+    base = ["From: Ann <ann@example.com>", "Subject: Hi", "Date: Tue, 03 Nov 2026 10:00:00 +0100", "Message-ID: <1@x>"]
+    return "\r\n".join([*base, *headers]).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def test_multipart_keeps_plain_html_and_attachments():
+    mail = EmailMessage()
+    mail["From"], mail["Subject"], mail["Message-ID"] = "Ann Ä <ann@example.com>", "Grüße", "<1@x>"
+    mail.set_content("plain text")
+    mail.add_alternative("<p>html <b>text</b></p>", subtype="html")
+    mail.add_attachment(b"%PDF-1", maintype="application", subtype="pdf", filename="../../etc/rechnung.pdf")
+    parsed = parse_message(mail.as_bytes())
+    assert parsed.body.strip() == "plain text"
+    assert "<b>text</b>" in parsed.html
+    assert parsed.subject == "Grüße" and parsed.sender_name == "Ann Ä"
+    (file,) = parsed.attachments
+    assert (file.filename, file.content_type, file.content) == ("rechnung.pdf", "application/pdf", b"%PDF-1")
+
+
+def test_html_only_mail_gets_a_text():
+    parsed = parse_message(message(b"<h1>Offer</h1><p>Buy <a href='http://x'>now</a></p><script>x()</script>", "Content-Type: text/html"))
+    assert "Offer" in parsed.body and "Buy now" in parsed.body and "x()" not in parsed.body
+
+
+@pytest.mark.parametrize(
+    ("declared", "body", "text", "noted"),
+    [
+        ("us-ascii", "café".encode(), "café", True),
+        ("iso-8859-1", "café “quoted”".encode("cp1252"), "café “quoted”", False),
+        ("iso-8859-1", "naïve über".encode(), "naïve über", True),
+        ("utf-8", "café".encode("latin-1"), "café", True),
+        ("x-unknown", b"plain", "plain", True),
+        ("utf-8", "Привет".encode(), "Привет", False),
+    ],
+)
+def test_lying_charsets_are_read_and_noted(declared, body, text, noted):
+    parsed = parse_message(message(body, f"Content-Type: text/plain; charset={declared}", "Content-Transfer-Encoding: 8bit"))
+    assert parsed.body == text
+    assert any("charset said" in d for d in parsed.defects) == noted
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        (["Auto-Submitted: auto-replied"], "auto_reply"),
+        (["Auto-Submitted: no"], ""),
+        (["List-Id: <news.example.com>"], "list"),
+        (["Precedence: bulk"], "list"),
+        (["Content-Type: multipart/report; report-type=delivery-status; boundary=b"], "bounce"),
+        ([], ""),
+    ],
+)
+def test_automatic_mail_is_recognised(headers, kind):
+    assert parse_message(message(b"text", *headers)).automatic == kind
+
+
+def test_out_of_office_and_mailer_daemon_by_their_looks():
+    assert parse_message(message(b"x").replace(b"Subject: Hi", b"Subject: Out of office: back Monday")).automatic == "auto_reply"
+    bounce = message(b"x").replace(b"Subject: Hi", b"Subject: Undelivered Mail Returned to Sender")
+    assert parse_message(bounce.replace(b"ann@example.com", b"MAILER-DAEMON@example.com")).automatic == "bounce"
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x00\xff" * 500, b"no headers here\n\nat all", b"Subject: =?utf-8?b?broken\n\n\xff"])
+def test_rubbish_is_kept_with_what_is_wrong(raw):
+    parsed = parse_message(raw)
+    assert parsed.raw == raw
+    assert parsed.broken or parsed.defects
+    assert "\x00" not in parsed.body
+
+
+def test_html_is_cleaned_of_all_that_acts():
+    dirty = "<p onclick=x() style='color:red;position:fixed'>a<img src='http://t/x.gif'><img src='data:image/png;base64,AA'><a href='javascript:x()'>b</a></p><script>x</script><form action=/x><input></form>"
+    clean = clean_html(dirty)
+    for bad in ("onclick", "http://t", "javascript", "<script", "<form", "<input", "position"):
+        assert bad not in clean
+    assert "data:image/png" in clean and "color" in clean
+    assert html_to_text("<table><tr><td>a</td><td>b</td></tr></table>").split() == ["a", "b"]

@@ -1,0 +1,199 @@
+"""The queue: one holder at a time, each answer once, undo as a new row."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from classifier.labels import confirmed
+from classifier.models import Department, Email, ReviewItem, Verification
+from classifier.review import leases
+from classifier.review.opening import draw_weekly_sample
+from classifier.review.services import Answer, correct, move, undo, verify
+from reviewdesk.errors import Conflict, DeskError
+from tests.factories import make_classified, make_department, make_item, make_user
+
+
+def answer(item: ReviewItem, **fields) -> Answer:
+    item.refresh_from_db()
+    defaults = {"action": "confirm", "type": "complaint", "subtype": "bug_complaint", "seconds": 4.0}
+    return Answer(lease=item.lease, idempotency_key=uuid4().hex, **{**defaults, **fields})
+
+
+def held(user) -> ReviewItem:
+    make_item()
+    item = leases.claim_next(user=user)
+    assert item is not None
+    return item
+
+
+def test_an_item_is_held_by_one_and_given_back_to_its_holder(reviewer):
+    item = held(reviewer)
+    assert leases.claim_next(user=reviewer) == item
+    assert leases.claim_next(user=make_user(role="reviewer")) is None
+
+
+def test_an_expired_lease_goes_to_the_next(reviewer):
+    item = held(reviewer)
+    ReviewItem.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    other = make_user(role="reviewer")
+    assert leases.claim_next(user=other) == item
+    with pytest.raises(Conflict) as error:
+        leases.heartbeat(item=item, user=reviewer, lease=item.lease)
+    assert error.value.code == "held_by_other"
+
+
+def test_a_heartbeat_prolongs(reviewer):
+    item = held(reviewer)
+    ReviewItem.objects.update(lease_until=timezone.now() + timedelta(seconds=5))
+    assert leases.heartbeat(item=item, user=reviewer, lease=item.lease) > timezone.now() + timedelta(seconds=500)
+
+
+def test_a_confirmation_labels_the_email_and_closes_the_item(reviewer):
+    item = held(reviewer)
+    verification = verify(item=item, user=reviewer, answer=answer(item))
+    email = Email.objects.get()
+    assert (email.type, email.subtype.slug, email.confidence) == ("complaint", "bug_complaint", None)
+    assert email.prediction.subtype.slug == "outage_complaint", "the prediction stays as it was"
+    assert (verification.source, verification.seconds) == ("low_confidence", 4.0)
+    item.refresh_from_db()
+    assert item.status == "done"
+
+
+def test_the_same_key_twice_is_one_answer(reviewer):
+    item = held(reviewer)
+    sent = answer(item)
+    assert verify(item=item, user=reviewer, answer=sent) == verify(item=item, user=reviewer, answer=sent)
+    assert Verification.objects.count() == 1
+
+
+@pytest.mark.parametrize("state", ["expired", "taken", "done"])
+def test_a_late_answer_is_refused_and_stores_nothing(reviewer, state):
+    item = held(reviewer)
+    late = answer(item)
+    ReviewItem.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    if state != "expired":
+        other = make_user(role="reviewer")
+        assert leases.claim_next(user=other)
+        if state == "done":
+            verify(item=item, user=other, answer=answer(item))
+    before = Verification.objects.count()
+    with pytest.raises(Conflict) as error:
+        verify(item=item, user=reviewer, answer=late)
+    assert error.value.code == {"expired": "lease_expired", "taken": "held_by_other", "done": "already_done"}[state]
+    assert Verification.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"subtype": "nope"}, "is not in it; allowed: bug_complaint, "),
+        ({"type": "query"}, "bug_complaint is a complaint"),
+        ({"subtype": ""}, "Choose a subtype"),
+        ({"second_subtype": "bug_complaint"}, "same as the first"),
+        ({"action": "skip"}, "A reason is needed"),
+        ({"action": "dance"}, "allowed: confirm, skip, flag"),
+    ],
+)
+def test_a_wrong_answer_is_named_and_the_hold_stays(reviewer, fields, message):
+    item = held(reviewer)
+    with pytest.raises(DeskError, match=message):
+        verify(item=item, user=reviewer, answer=answer(item, **fields))
+    assert leases.held_by(reviewer) == item
+
+
+def test_a_skipped_item_goes_to_somebody_else(reviewer):
+    item = held(reviewer)
+    verify(item=item, user=reviewer, answer=answer(item, action="skip", reason="cannot decide"))
+    assert leases.claim_next(user=reviewer) is None
+    assert leases.claim_next(user=make_user(role="reviewer")) == item
+
+
+def test_a_flagged_item_waits_for_an_admin(reviewer, admin):
+    item = held(reviewer)
+    verify(item=item, user=reviewer, answer=answer(item, action="flag", reason="odd"))
+    assert leases.claim_next(user=make_user(role="reviewer")) is None
+    assert leases.claim_next(user=admin) == item
+    assert verify(item=item, user=admin, answer=answer(item)).source == "flagged"
+
+
+def test_undo_reopens_for_the_same_reviewer_as_a_new_row(reviewer):
+    item = held(reviewer)
+    verify(item=item, user=reviewer, answer=answer(item, second_subtype="access_query"))
+    assert undo(user=reviewer) == item
+    email = Email.objects.get()
+    assert (email.verification, email.type, email.subtype) == (None, "complaint", None)
+    assert Verification.objects.count() == 2 and not confirmed(Verification.objects.all()).exists()
+    verify(item=item, user=reviewer, answer=answer(item, subtype="outage_complaint"))
+    assert Email.objects.get().subtype.slug == "outage_complaint"
+
+
+def test_the_last_20_can_be_undone_and_not_more(reviewer):
+    for _ in range(22):
+        item = held(reviewer)
+        verify(item=item, user=reviewer, answer=answer(item))
+    for _ in range(20):
+        assert undo(user=reviewer)
+        ReviewItem.objects.filter(holder=reviewer).update(holder=None, lease_until=None)
+    with pytest.raises(DeskError, match="nothing to undo"):
+        undo(user=reviewer)
+    assert confirmed(Verification.objects.all()).count() == 2
+
+
+def test_a_moved_email_is_classified_anew_and_stays_in_the_queue(reviewer, admin):
+    retail = make_department("retail")
+    item = held(reviewer)
+    item = ReviewItem.objects.select_related("email__department").get()
+    move(item=item, user=reviewer, lease=item.lease, department=retail)
+    email = Email.objects.get()
+    assert (email.department, email.prediction, email.type) == (retail, None, "")
+    assert leases.claim_next(user=admin) is None, "not before it has a prediction"
+    item.refresh_from_db()
+    assert item.reason.startswith("moved here from IT")
+
+
+def test_an_agents_correction_closes_the_review_and_stays_out_of_accuracy(agent):
+    item = make_item()
+    correct(email=item.email, user=agent, type="", subtype="access_query")
+    email = Email.objects.get()
+    assert (email.type, email.verification.source) == ("query", "agent")
+    item.refresh_from_db()
+    assert item.status == "done"
+
+
+def test_the_weekly_sample_is_drawn_once_with_its_probability(db):
+    for _ in range(30):
+        make_classified()
+    make_item()
+    draw = draw_weekly_sample(size=10)
+    assert (draw.size, draw.population) == (10, 31)
+    assert draw_weekly_sample(size=10) is None
+    items = ReviewItem.objects.filter(draw=draw)
+    assert items.count() == 10
+    assert {i.sampling_probability for i in items} == {10 / 31}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_racing_reviewers_claim_each_item_once():
+    Department.objects.filter(slug="it").delete()
+    for _ in range(40):
+        make_item()
+    users = [make_user(role="reviewer") for _ in range(8)]
+
+    def work(user) -> list[int]:
+        mine = []
+        try:
+            while item := leases.claim_next(user=user):
+                verify(item=item, user=user, answer=answer(item))
+                mine.append(item.pk)
+        finally:
+            connection.close()
+        return mine
+
+    with ThreadPoolExecutor(8) as pool:
+        done = [pk for mine in pool.map(work, users) for pk in mine]
+    assert len(done) == len(set(done)) == 40
+    assert confirmed(Verification.objects.all()).count() == 40
