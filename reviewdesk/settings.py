@@ -25,7 +25,7 @@ def rooted(path: str | Path) -> Path:
 VAR_DIR = rooted(env.str("REVIEWDESK_VAR", "var"))
 MODELS_DIR = VAR_DIR / "models"
 LOG_DIR = VAR_DIR / "log"
-for folder in (VAR_DIR, MODELS_DIR, LOG_DIR, VAR_DIR / "metrics"):
+for folder in (VAR_DIR, MODELS_DIR, LOG_DIR, VAR_DIR / "metrics", VAR_DIR / "static"):
     folder.mkdir(parents=True, exist_ok=True)
 
 # --- Web -------------------------------------------------------------------------------------

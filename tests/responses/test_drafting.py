@@ -1,0 +1,150 @@
+"""Drafts quote the knowledge base and nothing else."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from classifier.models import Thread
+from responses.drafting.services import request_draft, request_redraft, sweep_undrafted, write_drafts
+from responses.knowledge.services import store_document
+from responses.models import Draft, DraftJob, Passage
+from responses.retrieval.base import retriever
+from responses.retrieval.fusion import reciprocal_rank_fusion
+from reviewdesk.errors import DeskError
+from tests.factories import make_classified, make_department
+
+ARTICLE = """## Resetting a password
+
+A forgotten password is reset on the sign-in page with the link "Forgot password". The link in the email is valid for 30 minutes.
+
+## Outages
+
+During an outage the status page shows the expected time of repair. Service credits are paid for outages longer than four hours.
+"""
+
+
+@pytest.fixture(autouse=True)
+def _fresh_index():
+    retriever.reset()
+    yield
+    retriever.reset()
+
+
+@pytest.fixture
+def article(db):
+    return store_document(department=make_department("it"), slug="a", title="Passwords and outages", doc_type="faq", text=ARTICLE)
+
+
+def drafted(**fields) -> Draft:
+    email = make_classified(**fields)
+    assert request_draft(email=email)
+    assert write_drafts(ids=[email.pk]) == 1
+    return email.drafts.get(status__in=["ready", "no_source"])
+
+
+def test_every_sentence_of_a_draft_stands_in_its_source(article):
+    draft = drafted(subject="Password", body="I forgot my password. How long is the reset link valid?")
+    assert draft.status == Draft.Status.READY
+    cited = re.findall(r"^(.+) \[(\d+)\]$", draft.body, flags=re.MULTILINE)
+    assert cited
+    for sentence, number in cited:
+        source = draft.sources.get(number=int(number))
+        assert sentence in " ".join(source.passage.text.split())
+    assert "valid for 30 minutes" in draft.body
+    assert draft.body.startswith("Dear Ann Example,") and draft.body.endswith("IT support")
+
+
+def test_what_no_article_answers_gets_no_words(article):
+    draft = drafted(subject="Wedding", body="Do you cater for a wedding of 80 people with vegan cake?")
+    assert (draft.status, draft.body) == (Draft.Status.NO_SOURCE, "")
+
+
+@pytest.mark.parametrize("fields", [{"subtype": "ad_spam"}, {"automatic": "list"}, {"body": "?!", "subject": ""}])
+def test_spam_automatic_and_unreadable_mail_gets_none(article, fields):
+    email = make_classified(**fields)
+    assert not request_draft(email=email)
+    with pytest.raises(DeskError, match="No draft is written"):
+        request_redraft(email=email)
+
+
+def test_a_closed_thread_gets_none(article):
+    email = make_classified()
+    email.thread.status = Thread.Status.CLOSED
+    assert not request_draft(email=email)
+
+
+def test_asked_twice_it_is_written_once(article):
+    draft = drafted()
+    assert not request_draft(email=draft.email)
+    assert write_drafts(ids=[draft.email_id]) == 0
+
+
+def test_a_redraft_replaces_the_live_one(article):
+    first = drafted()
+    request_redraft(email=first.email)
+    write_drafts(ids=[first.email_id])
+    first.refresh_from_db()
+    assert first.status == Draft.Status.REPLACED
+    assert Draft.objects.filter(status__in=["ready", "no_source"]).count() == 1
+
+
+def test_moved_to_another_department_it_is_drafted_anew_unless_edited(article, agent):
+    draft = drafted()
+    email = draft.email
+    email.department = make_department("retail")
+    email.save()
+    Draft.objects.update(edited_by=agent)
+    assert not request_draft(email=email)
+    Draft.objects.update(edited_by=None)
+    assert request_draft(email=email)
+
+
+def test_a_failing_drafter_is_noted_and_tried_again(article, monkeypatch):
+    email = make_classified()
+    request_draft(email=email)
+    with monkeypatch.context() as patch:
+        patch.setattr("responses.drafting.extractive.ExtractiveDrafter.draft", lambda *a: 1 / 0)
+        assert write_drafts(ids=[email.pk]) == 0
+    job = DraftJob.objects.get()
+    assert (job.attempts, "ZeroDivisionError" in job.error) == (1, True)
+    DraftJob.objects.update(work_until=None, queued_at=timezone.now() - timedelta(minutes=2))
+    assert sweep_undrafted() == 1
+    assert write_drafts(ids=[email.pk]) == 1
+
+
+def test_an_unchanged_document_is_left_alone_and_a_changed_one_replaced(article):
+    before = list(Passage.objects.values_list("pk", flat=True))
+    again = {"department": article.department, "slug": "a", "title": article.title, "doc_type": "faq"}
+    store_document(**again, text=ARTICLE)
+    assert list(Passage.objects.values_list("pk", flat=True)) == before
+    store_document(**again, text="One new sentence stands here.")
+    assert [p.text for p in Passage.objects.all()] == ["One new sentence stands here."]
+
+
+def test_search_stays_in_its_department_and_notices_new_passages(article):
+    import numpy as np
+
+    from responses.knowledge.services import embedder
+
+    vector = embedder.get().encode(["password reset link"])[0]
+    search = lambda d: retriever.get().search(text="password reset link", vector=vector, department_id=d.pk)  # noqa: E731
+    assert "30 minutes" in search(article.department)[0].text
+    other = make_department("retail")
+    assert search(other) == []
+    store_document(department=other, slug="b", title="B", doc_type="faq", text='The "password" (for wifi) is at the till; OR ask AND wait.')
+    assert len(search(other)) == 1
+    assert search(other)[0].score == pytest.approx(float(np.frombuffer(Passage.objects.last().embedding, np.float32) @ vector), abs=1e-5)
+
+
+def test_words_with_query_syntax_are_only_words(article):
+    vector = [0.0] * 384
+    import numpy as np
+
+    assert retriever.get().search(text='NEAR( "x" OR * ^ -- :', vector=np.array(vector, np.float32), department_id=article.department.pk)
+
+
+def test_reciprocal_rank_fusion():
+    assert reciprocal_rank_fusion([["a", "b", "c"], ["c", "b"]]) == ["c", "b", "a"]
+    assert reciprocal_rank_fusion([[], []]) == []

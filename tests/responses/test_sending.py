@@ -1,0 +1,110 @@
+"""A reply leaves at most once, threaded, after the undo window."""
+
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from classifier.models import Thread
+from responses.models import Draft, OutgoingMessage
+from responses.sending.services import approve, send_due, settle_unknown, take_back
+from reviewdesk.errors import Conflict, DeskError
+from tests.factories import make_classified, make_draft, make_email
+
+
+@pytest.fixture
+def draft(db):
+    draft = make_draft(make_classified(message_id="<q@x>", references=("<p@x>",), subject="Printer", sender_address="ann@example.com"))
+    draft.sources.create(number=1, title="T", doc_type="faq", quote="It is fixed.", score=0.9)
+    return draft
+
+
+def due():
+    OutgoingMessage.objects.update(send_after=timezone.now() - timedelta(seconds=1))
+
+
+def test_a_reply_leaves_once_threaded_and_without_source_numbers(draft, agent):
+    approve(draft=draft, version=1, user=agent)
+    assert send_due() == 0, "the undo window is open"
+    due()
+    assert send_due() == 1 and send_due() == 0
+    (sent,) = mail.outbox
+    assert sent.to == ["ann@example.com"] and sent.subject == "Re: Printer"
+    assert sent.body == "Dear Ann,\n\nIt is fixed.\n\nBye"
+    headers = sent.message()
+    assert headers["In-Reply-To"] == "<q@x>" and headers["References"] == "<p@x> <q@x>"
+    assert Thread.objects.get().status == "answered"
+
+
+def test_the_customers_answer_to_our_reply_joins_the_thread(draft, agent):
+    approve(draft=draft, version=1, user=agent)
+    due()
+    send_due()
+    ours = OutgoingMessage.objects.get().message_id
+    answer = make_email(in_reply_to=ours, sender_address="ann@example.com")
+    assert answer.thread == draft.email.thread
+    assert Thread.objects.get().status == "open"
+
+
+def test_taken_back_in_time_it_does_not_leave_and_may_be_approved_again(draft, agent):
+    message = approve(draft=draft, version=1, user=agent)
+    assert take_back(message=message, user=agent).status == Draft.Status.READY
+    due()
+    assert send_due() == 0
+    approve(draft=draft, version=1, user=agent)
+    due()
+    assert send_due() == 1
+    with pytest.raises(Conflict, match="Too late"):
+        take_back(message=OutgoingMessage.objects.latest("pk"), user=agent)
+
+
+def test_two_agents_approve_once(draft, agent):
+    approve(draft=draft, version=1, user=agent)
+    with pytest.raises(Conflict) as error:
+        approve(draft=draft, version=1, user=agent)
+    assert error.value.code == "already_done"
+    assert OutgoingMessage.objects.count() == 1
+
+
+def test_a_stale_version_is_refused(draft, agent):
+    with pytest.raises(Conflict, match="changed this draft"):
+        approve(draft=draft, version=7, user=agent)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [({"automatic": "list"}, "never answered"), ({"sender_address": ""}, "no sender address")],
+)
+def test_what_cannot_be_answered_is_said(agent, fields, message):
+    with pytest.raises(DeskError, match=message):
+        approve(draft=make_draft(make_classified(**fields)), version=1, user=agent)
+
+
+def test_an_empty_reply_is_refused(agent, db):
+    with pytest.raises(DeskError, match="empty"):
+        approve(draft=make_draft(body="  "), version=1, user=agent)
+
+
+def test_a_refused_message_is_failed_and_can_be_mended(draft, agent):
+    message = approve(draft=draft, version=1, user=agent)
+    due()
+    with patch("django.core.mail.EmailMessage.send", side_effect=OSError("550 no such user")):
+        assert send_due() == 0
+    message.refresh_from_db()
+    assert (message.status, "550 no such user" in message.error) == ("failed", True)
+    settle_unknown(message=message, sent=False, user=agent)
+    assert Draft.objects.get(pk=draft.pk).status == Draft.Status.READY
+
+
+def test_killed_while_sending_it_is_unknown_and_never_sent_again(draft, agent):
+    message = approve(draft=draft, version=1, user=agent)
+    OutgoingMessage.objects.update(status="sending", changed_at=timezone.now() - timedelta(minutes=6))
+    assert send_due() == 0
+    message.refresh_from_db()
+    assert message.status == "unknown"
+    assert send_due() == 0 and mail.outbox == []
+    settle_unknown(message=message, sent=True, user=agent)
+    message.refresh_from_db()
+    assert message.status == "sent"

@@ -1,0 +1,145 @@
+"""Who may open what: an insider, a colleague of another role, an outsider, nobody at all."""
+
+import pytest
+from django.urls import get_resolver, reverse
+
+from reviewdesk.people.models import ApiToken
+from reviewdesk.people.services import create_token
+from tests.factories import make_classified, make_draft, make_item, make_user
+
+PAGES = {
+    "review": {"reviewer"},
+    "imports": {"agent"},
+    "import-broken": {"agent"},
+    "inbox": {"agent"},
+    "inbox-list": {"agent"},
+    "knowledge": {"agent"},
+    "accuracy": {"reviewer"},
+    "models": set(),
+    "retraining": set(),
+}
+POSTS = {
+    "review-next": ({"reviewer"}, None),
+    "review-undo": ({"reviewer"}, None),
+    "review-answer": ({"reviewer"}, "item"),
+    "review-move": ({"reviewer"}, "item"),
+    "review-heartbeat": ({"reviewer"}, "item"),
+    "review-claim": ({"reviewer"}, "item"),
+    "import-upload": ({"agent"}, None),
+    "inbox-bulk": ({"agent"}, None),
+    "thread-status": ({"agent"}, "thread"),
+    "label-correct": ({"agent"}, "email"),
+    "email-move": ({"agent"}, "email"),
+    "email-flag": ({"agent"}, "email"),
+    "draft-write": ({"agent"}, "email"),
+    "draft-redraft": ({"agent"}, "email"),
+    "draft-save": ({"agent"}, "draft"),
+    "draft-approve": ({"agent"}, "draft"),
+    "draft-reject": ({"agent"}, "draft"),
+    "outgoing-undo": ({"agent"}, "email"),
+    "outgoing-settle": ({"agent"}, "email"),
+    "model-promote": (set(), "name"),
+}
+OBJECT_PAGES = {"inbox-thread", "draft-panel", "email-html", "attachment", "import-panel", "knowledge-document", "labels-download"}
+OPEN = {"login", "logout", "home", "healthz", "readyz", "metrics", "schema", "api-docs"}
+API = {
+    ("post", "classify"): {"agent"},
+    ("post", "emails"): {"agent"},
+    ("get", "emails/1"): {"agent"},
+    ("get", "review-items/next"): {"reviewer"},
+    ("post", "review-items/next"): {"reviewer"},
+    ("post", "review-items/1/heartbeat"): {"reviewer"},
+    ("post", "review-items/1/release"): {"reviewer"},
+    ("post", "review-items/1/verification"): {"reviewer"},
+    ("post", "review-items/1/undo"): {"reviewer"},
+    ("get", "drafts/1"): {"agent"},
+    ("patch", "drafts/1"): {"agent"},
+    ("post", "drafts/1/approve"): {"agent"},
+    ("post", "drafts/1/undo"): {"agent"},
+    ("post", "drafts/1/reject"): {"agent"},
+}
+ROLES = ["agent", "reviewer", "admin", ""]
+
+
+@pytest.fixture
+def objects(db):
+    item = make_item()
+    email = make_classified()
+    return {"item": item.pk, "email": email.pk, "thread": email.thread_id, "draft": make_draft(email).pk, "name": "x"}
+
+
+def may(role: str, roles: set[str]) -> bool:
+    return role == "admin" or role in roles
+
+
+def test_every_address_is_in_one_of_the_tables():
+    names = {p.name for r in get_resolver().url_patterns for p in getattr(r, "url_patterns", [r])
+             if getattr(r, "app_name", "") != "admin" and p.name}  # fmt: skip
+    assert names == set(PAGES) | set(POSTS) | OBJECT_PAGES | OPEN
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", PAGES)
+def test_pages(client, db, name, role):
+    client.force_login(make_user(role=role))
+    assert client.get(reverse(name)).status_code == (200 if may(role, PAGES[name]) else 403)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", POSTS)
+def test_actions(client, objects, name, role):
+    roles, kind = POSTS[name]
+    client.force_login(make_user(role=role))
+    response = client.post(reverse(name, args=[objects[kind]] if kind else []), {})
+    assert (response.status_code == 403) == (not may(role, roles)), response.content[:300]
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("name", "kind", "roles"), [
+    ("inbox-thread", "thread", {"agent"}), ("draft-panel", "email", {"agent"}), ("email-html", "email", {"agent", "reviewer"}),
+])  # fmt: skip
+def test_object_pages(client, objects, name, kind, roles, role):
+    client.force_login(make_user(role=role))
+    response = client.get(reverse(name, args=[objects[kind]]), headers={"HX-Request": "true"})
+    assert response.status_code == (200 if may(role, roles) else 403)
+
+
+@pytest.mark.parametrize("name", [*PAGES, *POSTS])
+def test_nobody_gets_the_login_page(client, objects, name):
+    kind = POSTS.get(name, (set(), None))[1]
+    response = client.get(reverse(name, args=[objects[kind]] if kind else []))
+    assert response.status_code == 302 and "/login/" in response.url
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("method", "path"), API)
+def test_endpoints(client, objects, method, path, role):
+    token = create_token(user=make_user(role=role))
+    answer = getattr(client, method)(
+        f"/api/v1/{path}", "{}", content_type="application/json", headers={"Authorization": f"Bearer {token}"}
+    ) if method != "get" else client.get(f"/api/v1/{path}", headers={"Authorization": f"Bearer {token}"})  # fmt: skip
+    assert (answer.status_code == 403) == (not may(role, API[method, path])), answer.content
+    if answer.status_code >= 400:
+        assert set(answer.json()) == {"code", "message", "fields"}
+
+
+@pytest.mark.parametrize(("method", "path"), API)
+def test_endpoints_without_a_token(client, db, method, path):
+    assert getattr(client, method)(f"/api/v1/{path}").status_code == 401
+
+
+def test_tokens_are_hashed_scoped_and_expire(client, db):
+    user = make_user(role="agent")
+    token = create_token(user=user, scopes=["drafts"])
+    headers = {"Authorization": f"Bearer {token}"}
+    assert token not in str(list(ApiToken.objects.values()))
+    assert client.post("/api/v1/emails", "{}", content_type="application/json", headers=headers).status_code == 403
+    assert client.get("/api/v1/drafts/1", headers=headers).status_code == 404
+    ApiToken.objects.update(expires_at="2020-01-01T00:00Z")
+    assert client.get("/api/v1/drafts/1", headers=headers).status_code == 401
+    ApiToken.objects.update(expires_at="2099-01-01T00:00Z")
+    user.is_active = False
+    user.save()
+    assert client.get("/api/v1/drafts/1", headers=headers).status_code == 401
+
+
