@@ -35,7 +35,7 @@ ODD = (
 )
 
 
-def seed(*, say: Callable[[str], object], emails: bool = True) -> None:
+def seed(*, say: Callable[[str], object], limit: int | None = None) -> None:
     """Make the demo desk; every step is skipped where it was done before."""
     load_starter_taxonomy()
     make_people()
@@ -44,8 +44,8 @@ def seed(*, say: Callable[[str], object], emails: bool = True) -> None:
     if Document.objects.count() < len(load_articles()):
         index_articles()
         say(f"{Document.objects.count()} articles indexed")
-    if emails and not Email.objects.exists():
-        receive_emails()
+    if limit != 0 and not Email.objects.exists():
+        receive_emails(limit)
         say(f"{Email.objects.count()} emails received, {Email.objects.filter(prediction__isnull=False).count()} classified")
 
 
@@ -67,9 +67,9 @@ def index_articles() -> None:
         )
 
 
-def receive_emails() -> None:
+def receive_emails(limit: int | None = None) -> None:
     """The corpus's test split and a few odd ones, classified and drafted here, in this process."""
-    parsed = demo_emails()
+    parsed = demo_emails(limit)
     intake = Intake()
     for start in range(0, len(parsed), BATCH):
         received = intake.receive(parsed[start : start + BATCH])
@@ -79,12 +79,12 @@ def receive_emails() -> None:
     draw_weekly_sample(size=SAMPLE)
 
 
-def demo_emails() -> list[ParsedEmail]:
+def demo_emails(limit: int | None = None) -> list[ParsedEmail]:
     """Emails with senders and times, the departments mixed as in a real inbox."""
     test = load_corpus("test")
     rows = [(e.department, e.subject, e.body, e.sender) for e in test]
     mixed = sorted(range(len(rows)), key=lambda i: (i * 7919) % 10_007)
-    rows = [rows[i] for i in mixed]
+    rows = [rows[i] for i in mixed][:limit]
     for i, odd in enumerate(ODD):
         rows.insert(len(rows) * (i + 1) // (len(ODD) + 1), odd)
     step = SPREAD / len(rows)

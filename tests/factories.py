@@ -17,7 +17,7 @@ _numbers = count(1)
 
 
 def make_user(*, role: str = "", username: str = "") -> User:
-    user = User.objects.create_user(username or f"{role or 'nobody'}{next(_numbers)}", password="secret-word")
+    user = User.objects.create_user(username or f"{role or 'nobody'}{next(_numbers)}")
     if role:
         user.groups.add(Group.objects.get_or_create(name=role)[0])
     return user

@@ -12,7 +12,7 @@ class Command(DeskCommand):
     help = "Load the taxonomy, the starter model, the knowledge base, three people and some 400 emails. Running it again changes nothing."
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("--no-emails", action="store_true", help="leave the emails out")
+        parser.add_argument("--emails", type=int, metavar="N", help="how many emails; default: all, some 440")
 
     def run(self, **options: Any) -> None:
-        seed(say=self.stdout.write, emails=not options["no_emails"])
+        seed(say=self.stdout.write, limit=options["emails"])
