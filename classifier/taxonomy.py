@@ -15,7 +15,9 @@ def create_label(*, department: Department | str, type: str = "", slug: str = ""
             message = f"type is {type!r}; allowed: {', '.join(EmailType.values)}"
             raise DeskError(message, fields={"type": [message]})
         name = slug.replace("_", " ").capitalize()
-        Subtype.objects.get_or_create(department=department, slug=slug[:80], defaults={"name": name[:100], "type": type})
+        Subtype.objects.get_or_create(
+            department=department, slug=slug[:80], defaults={"name": name[:100], "type": type}
+        )
     return department
 
 

@@ -96,7 +96,13 @@ def _example(row: dict[str, str], file: Path, line: int) -> Example:
         raise DataError(f"is {row['type']!r}; allowed: {', '.join(TYPES)}", file=file.name, line=line, field="type")
     body = next((row[c] for c in BODY_COLUMNS if row.get(c)), "")
     return Example(
-        row["department"], row.get("subject", ""), body, row["type"], row["subtype"], row.get("split", ""), row.get("from", "")
+        row["department"],
+        row.get("subject", ""),
+        body,
+        row["type"],
+        row["subtype"],
+        row.get("split", ""),
+        row.get("from", ""),
     )
 
 

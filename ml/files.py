@@ -31,7 +31,7 @@ def open_binary(file: Path) -> io.BufferedReader:
 class _Gunzip(io.RawIOBase):
     def __init__(self, file: Path, packed: int):
         self._file, self._packed, self._unpacked = file, packed, 0
-        self._stream = gzip.open(file, "rb")
+        self._stream = gzip.open(file, "rb")  # noqa: SIM115 (closed by close)
 
     def readable(self) -> bool:
         return True

@@ -7,6 +7,7 @@ accuracy on a validation split is kept, and temperatures are fitted on that spli
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from ml.encoder import resolve_encoder
 from ml.model import MASKED, DualHeadClassifier
 from ml.taxonomy import LabelSpace
 from ml.tokenizing import encode_email, load_tokenizer
-from ml.training import Trained, Targets, calibrate, targets_of
+from ml.training import Targets, Trained, calibrate, targets_of
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def _collate(rows: list[dict]) -> dict[str, torch.Tensor]:
 class _DualHeadTrainer(Trainer):
     """The model computes its own loss; evaluation compares masked subtype logits with labels."""
 
-    def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         out = model(**inputs)
         return (out.loss, out) if return_outputs else out.loss
 
@@ -107,8 +108,8 @@ def fine_tune(
         callbacks=[EarlyStoppingCallback(settings.patience)],
     )
     trainer.train()
-    type_logits, subtype_logits = trainer.predict(data["held"]).predictions
-    calibration = calibrate(type_logits, subtype_logits, [examples[i] for i in held], space)
+    logits = trainer.predict(data["held"]).predictions
+    calibration = calibrate(logits[0], logits[1], [examples[i] for i in held], space)
     model.to("cpu").eval()
     return Trained(model, space, calibration, {"mode": "fine-tuned", "encoder": encoder, **asdict(settings)})
 
@@ -126,8 +127,9 @@ def _split(examples: Sequence[Example], targets: Targets, settings: FineTuneSett
     )
 
 
-def _accuracy(prediction) -> dict[str, float]:
-    (types, subtypes), (type_labels, subtype_labels) = prediction.predictions, prediction.label_ids
+def _accuracy(prediction: Any) -> dict[str, float]:
+    types, subtypes = prediction.predictions
+    type_labels, subtype_labels = prediction.label_ids
     return {
         "type_accuracy": float((types.argmax(-1) == type_labels).mean()),
         "subtype_accuracy": float((subtypes.argmax(-1) == subtype_labels).mean()),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from ml.taxonomy import LabelSpace
 
@@ -34,9 +34,9 @@ class DualHeadClassifier(nn.Module):
     intent in its middle layers, which its last one has traded for topic.
     """
 
-    def __init__(self, encoder: nn.Module, n_types: int, n_subtypes: int, layers: int = 0):
+    def __init__(self, encoder: PreTrainedModel, n_types: int, n_subtypes: int, layers: int = 0):
         super().__init__()
-        self.encoder = encoder
+        self.encoder: PreTrainedModel = encoder
         self.layers = layers
         self.width = encoder.config.hidden_size * max(layers, 1)
         self.type_head = nn.Linear(self.width, n_types)

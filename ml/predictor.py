@@ -1,7 +1,7 @@
 """Classifies one email with a loaded artifact.
 
-    >>> Predictor(Path("var/models/starter")).predict("it", "VPN", "it is down again!!!")  # doctest: +SKIP
-    Scores(types=…, type='complaint', type_confidence=0.93, subtype='outage_complaint', …)
+>>> Predictor(Path("var/models/starter")).predict("it", "VPN", "it is down again!!!")  # doctest: +SKIP
+Scores(types=…, type='complaint', type_confidence=0.93, subtype='outage_complaint', …)
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Types, departments and their subtypes: the label space of a model and of the demo desk.
 
-    >>> space = load_taxonomy().label_space()
-    >>> len(space.subtypes), space.types
-    (87, ('spam', 'query', 'complaint', 'suggestion'))
+>>> space = load_taxonomy().label_space()
+>>> len(space.subtypes), space.types
+(87, ('spam', 'query', 'complaint', 'suggestion'))
 """
 
 import json

@@ -62,7 +62,9 @@ def targets_of(examples: Sequence[Example], space: LabelSpace) -> Targets:
         raise DataError("training data holds fewer than two subtypes; at least two are needed")
     for e in examples:
         if (e.department, e.subtype) not in space.index:
-            raise DataError(f"subtype {e.subtype!r} is not in department {e.department!r} of the label space", field="subtype")
+            raise DataError(
+                f"subtype {e.subtype!r} is not in department {e.department!r} of the label space", field="subtype"
+            )
     return Targets(
         torch.tensor([space.types.index(e.type) for e in examples]),
         torch.tensor([space.index[e.department, e.subtype] for e in examples]),

@@ -20,5 +20,9 @@ def api_error(error: Exception, context: dict[str, Any]) -> Response | None:
     detail = getattr(error, "detail", str(error))
     code = getattr(detail, "code", None) or getattr(error, "default_code", "error")
     message = "The input is not valid; see fields." if fields else str(detail)
-    response.data = {"code": code, "message": message, "fields": fields if isinstance(fields, dict) else {"items": fields}}
+    response.data = {
+        "code": code,
+        "message": message,
+        "fields": fields if isinstance(fields, dict) else {"items": fields},
+    }
     return response

@@ -15,4 +15,3 @@ app.autodiscover_tasks()
 if settings.QUEUE_TEMP_DIR is not None:
     # The filesystem transport moves messages through the temp folder: keep that on the queue's volume.
     tempfile.tempdir = str(settings.QUEUE_TEMP_DIR)
-

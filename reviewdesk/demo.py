@@ -18,7 +18,7 @@ from classifier.taxonomy import load_starter_taxonomy
 from ml.data import load_articles, load_corpus
 from responses.drafting.services import write_drafts
 from responses.knowledge.services import store_document
-from responses.models import DraftJob, Document
+from responses.models import Document, DraftJob
 from reviewdesk import workflow
 from reviewdesk.people.models import ADMIN, AGENT, REVIEWER, User
 
@@ -46,13 +46,17 @@ def seed(*, say: Callable[[str], object], limit: int | None = None) -> None:
         say(f"{Document.objects.count()} articles indexed")
     if limit != 0 and not Email.objects.exists():
         receive_emails(limit)
-        say(f"{Email.objects.count()} emails received, {Email.objects.filter(prediction__isnull=False).count()} classified")
+        say(
+            f"{Email.objects.count()} emails received, {Email.objects.filter(prediction__isnull=False).count()} classified"
+        )
 
 
 def make_people() -> None:
     """agent, reviewer and admin, each with its own name as password. Never in production."""
     for role in (AGENT, REVIEWER, ADMIN):
-        user, created = User.objects.get_or_create(username=role, defaults={"is_staff": role == ADMIN, "is_superuser": role == ADMIN})
+        user, created = User.objects.get_or_create(
+            username=role, defaults={"is_staff": role == ADMIN, "is_superuser": role == ADMIN}
+        )
         if created:
             user.set_password(role)
             user.save()

@@ -44,4 +44,3 @@ class BackendError(DeskError):
     def __init__(self, message: str, *, permanent: bool = False):
         super().__init__(message)
         self.permanent = permanent
-

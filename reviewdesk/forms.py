@@ -11,6 +11,6 @@ def checked(form: BaseForm) -> dict[str, Any]:
     """The cleaned fields; raises DeskError naming each field at fault."""
     if form.is_valid():
         return form.cleaned_data
-    fields = {name: list(errors) for name, errors in form.errors.items()}
+    fields = {name: [str(e) for e in errors] for name, errors in form.errors.items()}
     text = "; ".join(f"{name}: {' '.join(errors)}" for name, errors in fields.items())
     raise DeskError(text, fields=fields)

@@ -32,7 +32,7 @@ for folder in (VAR_DIR, MODELS_DIR, LOG_DIR, VAR_DIR / "metrics", VAR_DIR / "sta
 DEBUG = env.bool("REVIEWDESK_DEBUG", False)
 SECRET_KEY = env.str("REVIEWDESK_SECRET_KEY", "insecure-key-for-the-demo-desk-on-this-machine-only")
 ALLOWED_HOSTS = env.list("REVIEWDESK_HOSTS", ["localhost", "127.0.0.1", "[::1]", "testserver"])
-CSRF_TRUSTED_ORIGINS = env.list("REVIEWDESK_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("REVIEWDESK_ORIGINS", [])
 HTTPS = env.bool("REVIEWDESK_HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None

@@ -8,10 +8,11 @@ from django.shortcuts import redirect, render
 from classifier.prediction.metrics import exposition
 from classifier.registry.serving import serving
 from reviewdesk.errors import BackendError
+from reviewdesk.people.access import DeskRequest
 from reviewdesk.people.models import AGENT, REVIEWER
 
 
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: DeskRequest) -> HttpResponse:
     """Home by role: an agent's inbox, a reviewer's queue; without a role, who to ask."""
     if AGENT in request.user.roles:
         return redirect("inbox")

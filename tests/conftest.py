@@ -16,8 +16,6 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(autouse=True)
 def _eager_tasks():
     """Unit tests run tasks in place, once a transaction's commit hooks are executed."""
-    import classifier.tasks
-    import responses.tasks
     import reviewdesk.tasks  # noqa: F401
     from reviewdesk.celery import app
 
@@ -65,3 +63,10 @@ def starter(db, starter_folder):
     serving.forget()
     yield ensure_starter()
     serving.forget()
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say in the last lines what was left out for want of a browser."""
+    reasons = {r.longrepr[2] for r in terminalreporter.stats.get("skipped", []) if "browser tests" in str(r.longrepr)}
+    for reason in reasons:
+        terminalreporter.write_line(reason.removeprefix("Skipped: "), yellow=True)

@@ -56,7 +56,11 @@ class Desk:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("REVIEWDESK_", "DATABASE_", "CELERY_", "PROMETHEUS_"))}
+        kept = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("REVIEWDESK_", "DATABASE_", "CELERY_", "PROMETHEUS_"))
+        }
         return kept | {
             "DJANGO_SETTINGS_MODULE": "reviewdesk.settings",
             "REVIEWDESK_VAR": str(self.var),
@@ -68,7 +72,12 @@ class Desk:
 
     def manage(self, *args: str) -> str:
         done = subprocess.run(
-            [sys.executable, "manage.py", *args], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300
+            [sys.executable, "manage.py", *args],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
         assert done.returncode == 0, f"{args}: {done.stdout}\n{done.stderr}"
         return done.stdout

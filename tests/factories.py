@@ -34,7 +34,11 @@ def make_department(slug: str = "it") -> Department:
             ("ad_spam", "spam"),
         ):
             Subtype.objects.create(
-                department=department, slug=name, name=name.replace("_", " ").capitalize(), type=kind, guideline="When so."
+                department=department,
+                slug=name,
+                name=name.replace("_", " ").capitalize(),
+                type=kind,
+                guideline="When so.",
             )
     return department
 

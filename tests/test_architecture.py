@@ -54,7 +54,9 @@ def test_imports_follow_the_table(file):
 
 
 def test_ml_knows_no_django():
-    found = {f: n for f in sources() if "ml" in f.relative_to(ROOT).parts[:1] for n in imports(f) if n.startswith("django")}
+    found = {
+        f: n for f in sources() if "ml" in f.relative_to(ROOT).parts[:1] for n in imports(f) if n.startswith("django")
+    }
     assert found == {}
 
 
@@ -88,8 +90,7 @@ def test_only_settings_reads_the_environment():
 
 def test_a_start_loads_no_heavy_library(tmp_path):
     code = (
-        "import sys, django; django.setup(); import reviewdesk.urls; "
-        f"print([m for m in {HEAVY!r} if m in sys.modules])"
+        f"import sys, django; django.setup(); import reviewdesk.urls; print([m for m in {HEAVY!r} if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

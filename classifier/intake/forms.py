@@ -14,7 +14,9 @@ class UploadForm(forms.Form):
     def clean_file(self):
         file = self.cleaned_data["file"]
         if not file.name.lower().removesuffix(".gz").endswith(ALLOWED):
-            raise forms.ValidationError(f"{file.name} has the wrong ending; allowed: {', '.join(ALLOWED)}, each also .gz")
+            raise forms.ValidationError(
+                f"{file.name} has the wrong ending; allowed: {', '.join(ALLOWED)}, each also .gz"
+            )
         return file
 
     def clean(self):

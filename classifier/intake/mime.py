@@ -115,7 +115,7 @@ def _walk(message: Message, defects: list[str]) -> tuple[str, str, list[ParsedAt
             if part.get_content_type() == "message/rfc822" and part is not message:
                 attachments.append(_forwarded(part))
             continue
-        payload = part.get_payload(decode=True) or b""
+        payload = bytes(part.get_payload(decode=True) or b"")  # type: ignore[arg-type]
         defects.extend(type(d).__name__ for d in part.defects)
         kind = part.get_content_type()
         if kind in ("text/plain", "text/html") and part.get_content_disposition() != "attachment":
@@ -137,8 +137,6 @@ def _forwarded(part: Message) -> ParsedAttachment:
 def _filename(part: Message, defects: list[str]) -> str:
     name = part.get_filename() or ""
     if "=?" in name:
-        name = "".join(
-            decode(p, c)[0] if isinstance(p, bytes) else p for p, c in decode_header(name)
-        )
+        name = "".join(decode(p, c)[0] if isinstance(p, bytes) else p for p, c in decode_header(name))
     name = re.sub(r"[^\w .()\-]", "_", name.replace("\\", "/").rsplit("/", 1)[-1]).strip(". ")
     return name[:200] or f"part.{part.get_content_subtype()[:20]}"

@@ -74,7 +74,7 @@ class Intake:
     def _mailbox(self, slug: str) -> Mailbox:
         if not slug and self.department is None:
             raise DeskError("department is missing", fields={"department": ["is missing"]})
-        slug = slug or self.department.slug
+        slug = slug or (self.department.slug if self.department else "")
         if slug not in self._mailboxes:
             self._mailboxes[slug] = mailbox_of(slug, create=self.create_labels)
         return self._mailboxes[slug]
@@ -126,13 +126,9 @@ def content_hash(parsed: ParsedEmail) -> str:
     return sha256(json.dumps(fields).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _store(
-    parsed: ParsedEmail, mailbox: Mailbox, identity: str, content: str, reused: bool, *, closed: bool
-) -> Email:
+def _store(parsed: ParsedEmail, mailbox: Mailbox, identity: str, content: str, reused: bool, *, closed: bool) -> Email:
     received_at = parsed.received_at or timezone.now()
-    customer, _ = Customer.objects.get_or_create(
-        address=parsed.sender_address, defaults={"name": parsed.sender_name}
-    )
+    customer, _ = Customer.objects.get_or_create(address=parsed.sender_address, defaults={"name": parsed.sender_name})
     kind = "broken" if parsed.broken else unreadable_kind(parsed.subject, parsed.body)
     thread = thread_for(mailbox=mailbox, customer=customer, parsed=parsed, received_at=received_at, closed=closed)
     email = Email.objects.create(

@@ -6,7 +6,9 @@ from classifier.intake.parsed import ParsedEmail
 from classifier.models import Customer, Email, Mailbox, Thread, ThreadReference
 
 
-def thread_for(*, mailbox: Mailbox, customer: Customer, parsed: ParsedEmail, received_at: datetime, closed: bool) -> Thread:
+def thread_for(
+    *, mailbox: Mailbox, customer: Customer, parsed: ParsedEmail, received_at: datetime, closed: bool
+) -> Thread:
     """The thread that In-Reply-To or References name, if the same customer wrote in it; else a new one.
 
     Without the sender check anybody who guesses a Message-ID could write into a stranger's thread.

@@ -1,6 +1,6 @@
 """The import page, broken mail, HTML mail in its own document, attachments."""
 
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST
@@ -9,7 +9,7 @@ from classifier.intake.forms import UploadForm
 from classifier.intake.html import clean_html
 from classifier.models import Attachment, Department, Email, ImportRun
 from reviewdesk.backends import enqueue
-from reviewdesk.people.access import for_roles
+from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN, AGENT, REVIEWER
 
 MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
@@ -17,13 +17,13 @@ SHOWN = 20
 
 
 @for_roles(AGENT, ADMIN)
-def imports(request: HttpRequest) -> HttpResponse:
+def imports(request: DeskRequest) -> HttpResponse:
     return render(request, "classifier/imports.html", _imports(UploadForm()))
 
 
 @require_POST
 @for_roles(AGENT, ADMIN)
-def upload(request: HttpRequest) -> HttpResponse:
+def upload(request: DeskRequest) -> HttpResponse:
     """Keep the file and let the worker import it."""
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
@@ -50,14 +50,14 @@ def _imports(form: UploadForm) -> dict:
 
 
 @for_roles(AGENT, ADMIN)
-def import_panel(request: HttpRequest, pk: int) -> HttpResponse:
+def import_panel(request: DeskRequest, pk: int) -> HttpResponse:
     """One import with its progress; asks again by itself while it runs."""
     run = get_object_or_404(ImportRun.objects.select_related("user", "department"), pk=pk)
     return render(request, "classifier/_import_panel.html", {"run": run})
 
 
 @for_roles(AGENT, ADMIN)
-def broken(request: HttpRequest) -> HttpResponse:
+def broken(request: DeskRequest) -> HttpResponse:
     """Emails that could not be parsed: stored, with the error."""
     emails = Email.objects.filter(unreadable=Email.Unreadable.BROKEN).select_related("mailbox").order_by("-pk")
     return render(request, "classifier/broken.html", {"emails": emails[:200]})
@@ -65,7 +65,7 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 @xframe_options_sameorigin
 @for_roles(AGENT, REVIEWER, ADMIN)
-def email_html(request: HttpRequest, pk: int) -> HttpResponse:
+def email_html(request: DeskRequest, pk: int) -> HttpResponse:
     """The HTML of an email, cleaned, under a policy that runs and loads nothing."""
     email = get_object_or_404(Email.objects.only("html"), pk=pk)
     response = HttpResponse(f"<!doctype html><meta charset=utf-8>{clean_html(email.html)}")
@@ -75,7 +75,7 @@ def email_html(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @for_roles(AGENT, REVIEWER, ADMIN)
-def attachment(request: HttpRequest, pk: int) -> FileResponse:
+def attachment(request: DeskRequest, pk: int) -> FileResponse:
     """A file as a download; never shown by the browser itself."""
     found = get_object_or_404(Attachment, pk=pk)
     response = FileResponse(

@@ -32,7 +32,13 @@ def ensure_starter() -> ModelVersion:
 
 
 def train_artifact(
-    *, name: str, examples: Sequence[Example], space: LabelSpace, trained_by: str, frozen: bool = True, progress: bool = False
+    *,
+    name: str,
+    examples: Sequence[Example],
+    space: LabelSpace,
+    trained_by: str,
+    frozen: bool = True,
+    progress: bool = False,
 ) -> Path:
     """Train on `examples` and save the artifact under `name` in the models folder."""
     from ml.artifact import save_artifact
@@ -45,10 +51,10 @@ def train_artifact(
     if frozen:
         trained = train_frozen(examples, encoder=settings.ENCODER, space=space, progress=progress)
     else:
-        trained = fine_tune(examples, encoder=settings.ENCODER, space=space, output=settings.VAR_DIR / "training" / name)
-    save_artifact(
-        trained, folder, version=name, examples=examples, trained_by=trained_by, git_commit=git_commit()
-    )
+        trained = fine_tune(
+            examples, encoder=settings.ENCODER, space=space, output=settings.VAR_DIR / "training" / name
+        )
+    save_artifact(trained, folder, version=name, examples=examples, trained_by=trained_by, git_commit=git_commit())
     return folder
 
 

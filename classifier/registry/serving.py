@@ -45,7 +45,9 @@ def serving() -> Serving:
 def production_version() -> ModelVersion:
     alias = ModelAlias.objects.filter(name=PRODUCTION).select_related("version").first()
     if alias is None:
-        raise BackendError("No model is in production. Run: manage.py train, then manage.py models promote.", permanent=True)
+        raise BackendError(
+            "No model is in production. Run: manage.py train, then manage.py models promote.", permanent=True
+        )
     return alias.version
 
 

@@ -1,19 +1,19 @@
 """The retraining page: the labels gathered so far, and their download."""
 
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 
 from classifier.models import Email, Source
 from classifier.retraining.export import snapshot_id, stream
-from reviewdesk.people.access import for_roles
+from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN
 
 CONTENT_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 
 
 @for_roles(ADMIN)
-def retraining(request: HttpRequest) -> HttpResponse:
+def retraining(request: DeskRequest) -> HttpResponse:
     labelled = Email.objects.filter(verification__isnull=False)
     counts = dict(labelled.values_list("verification__source").annotate(n=Count("pk")).order_by())
     sources = [(label, counts.get(value, 0)) for value, label in Source.choices]
@@ -22,7 +22,7 @@ def retraining(request: HttpRequest) -> HttpResponse:
 
 
 @for_roles(ADMIN)
-def download_labels(request: HttpRequest, format: str) -> StreamingHttpResponse:
+def download_labels(request: DeskRequest, format: str) -> StreamingHttpResponse:
     """Stream all labels; memory stays flat however many there are."""
     lines = stream(format)
     response = StreamingHttpResponse(lines, content_type=CONTENT_TYPES[format])

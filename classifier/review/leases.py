@@ -57,11 +57,7 @@ def claim(*, item: ReviewItem, user: User) -> bool:
 
 def _claim(pk: int, user: User, now: datetime) -> bool:
     open_and_free = ReviewItem.objects.filter(free(now), pk=pk, status=ReviewItem.Status.OPEN)
-    return bool(
-        open_and_free.update(
-            holder=user, lease=token_hex(16), lease_until=now + lease_time(), claimed_at=now
-        )
-    )
+    return bool(open_and_free.update(holder=user, lease=token_hex(16), lease_until=now + lease_time(), claimed_at=now))
 
 
 def held_by(user: User) -> ReviewItem | None:

@@ -80,6 +80,7 @@ def _add_to_sample(email: Email, draw: SampleDraw, probability: float) -> None:
             **fields,
         )
         return
+    assert email.prediction is not None, "only classified emails are drawn"
     _open(email, email.prediction, Source.WEEKLY, reason, **fields)
 
 

@@ -46,10 +46,13 @@ class ShownItem:
 
 def present(item: ReviewItem) -> ShownItem:
     """Load what the page needs: five queries, whatever the email."""
-    email = Email.objects.select_related("department", "customer", "thread", "prediction__subtype").get(pk=item.email_id)
+    email = Email.objects.select_related("department", "customer", "thread", "prediction__subtype").get(
+        pk=item.email_id
+    )
     prediction = email.prediction
+    assert prediction is not None, "only classified emails are claimed"
     position = email.thread.emails.filter(received_at__lt=email.received_at).count() + 1
-    given = dict(map(tuple, prediction.distribution))
+    given: dict[str, float] = dict(prediction.distribution)
     order = {slug: rank for rank, slug in enumerate(given)}
     best = prediction.subtype.slug if prediction.subtype else ""
     choices = [
@@ -59,5 +62,12 @@ def present(item: ReviewItem) -> ShownItem:
     choices.sort(key=lambda c: (c.rank, c.subtype.name))
     types = [TypeChoice(v, label, i, v == prediction.type) for i, (v, label) in enumerate(EmailType.choices, 1)]
     return ShownItem(
-        item, email, prediction, split_quoted(email.body[:MAX_SHOWN]), len(email.body) > MAX_SHOWN, position, types, choices
+        item,
+        email,
+        prediction,
+        split_quoted(email.body[:MAX_SHOWN]),
+        len(email.body) > MAX_SHOWN,
+        position,
+        types,
+        choices,
     )

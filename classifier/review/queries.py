@@ -32,8 +32,10 @@ class QueueState:
 def queue_state(*, user: User) -> QueueState:
     now = timezone.now()
     held = Q(lease_until__gte=now) & ~Q(holder=user)
-    counts = workable(user).order_by().aggregate(
-        n=Count("pk"), others=Count("pk", filter=held), free=Min("lease_until", filter=held)
+    counts = (
+        workable(user)
+        .order_by()
+        .aggregate(n=Count("pk"), others=Count("pk", filter=held), free=Min("lease_until", filter=held))
     )
     holders = (
         ReviewItem.objects.filter(status=ReviewItem.Status.OPEN, lease_until__gte=now, holder__isnull=False)
@@ -59,9 +61,7 @@ def answers_in_force(user: User):
 def last_undoable(*, user: User) -> Verification | None:
     """The reviewer's latest answer that may still be taken back: one of the last 20, of the last day."""
     since = timezone.now() - timedelta(days=1)
-    undone = Verification.objects.filter(
-        reviewer=user, action=Verification.Action.UNDO, created_at__gte=since
-    )
+    undone = Verification.objects.filter(reviewer=user, action=Verification.Action.UNDO, created_at__gte=since)
     latest = answers_in_force(user).filter(created_at__gte=since).order_by("-id").first()
     if latest is None or undone.filter(pk__gt=latest.pk).count() >= UNDO_LIMIT:
         return None

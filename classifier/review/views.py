@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -15,25 +15,25 @@ from classifier.review.forms import AnswerForm, MoveForm
 from classifier.review.presenting import present
 from classifier.review.queries import last_undoable, queue_state
 from reviewdesk.forms import checked
-from reviewdesk.people.access import for_roles
+from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import REVIEWER
 
 
 @for_roles(REVIEWER)
-def review(request: HttpRequest) -> HttpResponse:
+def review(request: DeskRequest) -> HttpResponse:
     """The page with what you hold; without a held item it asks for the next one."""
     return render(request, "classifier/review.html", _context(request, leases.held_by(request.user)))
 
 
 @require_POST
 @for_roles(REVIEWER)
-def review_next(request: HttpRequest) -> HttpResponse:
+def review_next(request: DeskRequest) -> HttpResponse:
     return _panel(request, leases.claim_next(user=request.user))
 
 
 @require_POST
 @for_roles(REVIEWER)
-def review_answer(request: HttpRequest, pk: int) -> HttpResponse:
+def review_answer(request: DeskRequest, pk: int) -> HttpResponse:
     """Store an answer; once it is stored, the next item comes back."""
     item = get_object_or_404(ReviewItem, pk=pk)
     answer = services.Answer(**checked(AnswerForm(request.POST)))
@@ -43,7 +43,7 @@ def review_answer(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @for_roles(REVIEWER)
-def review_move(request: HttpRequest, pk: int) -> HttpResponse:
+def review_move(request: DeskRequest, pk: int) -> HttpResponse:
     item = get_object_or_404(ReviewItem.objects.select_related("email__department"), pk=pk)
     fields = checked(MoveForm(request.POST))
     services.move(item=item, user=request.user, **fields)
@@ -53,13 +53,13 @@ def review_move(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @for_roles(REVIEWER)
-def review_undo(request: HttpRequest) -> HttpResponse:
+def review_undo(request: DeskRequest) -> HttpResponse:
     return _panel(request, services.undo(user=request.user), undone=True)
 
 
 @require_POST
 @for_roles(REVIEWER)
-def review_heartbeat(request: HttpRequest, pk: int) -> JsonResponse:
+def review_heartbeat(request: DeskRequest, pk: int) -> JsonResponse:
     item = get_object_or_404(ReviewItem, pk=pk)
     until = leases.heartbeat(item=item, user=request.user, lease=request.POST.get("lease", ""))
     return JsonResponse({"lease_until": until, "shown": _clock(until)})
@@ -67,7 +67,7 @@ def review_heartbeat(request: HttpRequest, pk: int) -> JsonResponse:
 
 @require_POST
 @for_roles(REVIEWER)
-def review_claim(request: HttpRequest, pk: int) -> JsonResponse:
+def review_claim(request: DeskRequest, pk: int) -> JsonResponse:
     """Hold an item again after its lease ran out, with the reviewer's work still on the screen."""
     item = get_object_or_404(ReviewItem, pk=pk)
     if not leases.claim(item=item, user=request.user):
@@ -80,13 +80,13 @@ def _clock(moment: datetime | None) -> str:
     return timezone.localtime(moment).strftime("%H:%M") if moment else ""
 
 
-def _panel(request: HttpRequest, item: ReviewItem | None, **more: bool) -> HttpResponse:
+def _panel(request: DeskRequest, item: ReviewItem | None, **more: bool) -> HttpResponse:
     if not request.htmx:
         return redirect("review")
     return render(request, "classifier/_review_panel.html", _context(request, item, **more))
 
 
-def _context(request: HttpRequest, item: ReviewItem | None, **more: bool) -> dict:
+def _context(request: DeskRequest, item: ReviewItem | None, **more: bool) -> dict:
     return {
         "state": queue_state(user=request.user),
         "shown": present(item) if item else None,

@@ -13,9 +13,7 @@ class TorchRuntime:
 
     def __init__(self, artifact: Artifact):
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        model = DualHeadClassifier.from_config(
-            str(artifact.folder), artifact.space, layers=artifact.manifest["layers"]
-        )
+        model = DualHeadClassifier.from_config(str(artifact.folder), artifact.space, layers=artifact.manifest["layers"])
         model.load_state_dict(load_file(artifact.folder / "model.safetensors"))
         self._model = model.to(self._device).eval()
 

@@ -52,9 +52,7 @@ class ExtractiveDrafter:
         # Two calls, since in one the short questions would be padded to the length of the email.
         encode = embedder.get().encode
         vectors = np.concatenate([encode([text]), encode(_questions(written))])
-        hits = retriever.get().search(
-            text=text, vector=vectors[0], department_id=request.department_id, k=PASSAGES
-        )
+        hits = retriever.get().search(text=text, vector=vectors[0], department_id=request.department_id, k=PASSAGES)
         hits = [h for h in hits if h.score >= PASSAGE_BAR]
         chosen = self._best_sentences(hits, vectors)
         sources, lines = _number(chosen)

@@ -10,7 +10,13 @@ from classifier.models import Department, EmailType, Thread
 class FilterForm(forms.Form):
     q = forms.CharField(max_length=200, required=False)
     status = forms.ChoiceField(
-        choices=[("open", "Open"), ("ready", "Draft ready"), ("answered", "Answered"), ("closed", "Closed"), ("all", "All")],
+        choices=[
+            ("open", "Open"),
+            ("ready", "Draft ready"),
+            ("answered", "Answered"),
+            ("closed", "Closed"),
+            ("all", "All"),
+        ],
         required=False,
     )
     department = forms.ModelChoiceField(
@@ -28,7 +34,13 @@ class FilterForm(forms.Form):
         for field in self.fields.values():
             field.widget.attrs["class"] = "field"
         self.fields["q"].widget.attrs |= {"placeholder": "Search  /", "data-page-filter": "", "type": "search"}
-        for name, label in (("status", "Status"), ("department", "Department"), ("type", "Type"), ("confidence", "Confidence"), ("q", "Search")):
+        for name, label in (
+            ("status", "Status"),
+            ("department", "Department"),
+            ("type", "Type"),
+            ("confidence", "Confidence"),
+            ("q", "Search"),
+        ):
             self.fields[name].widget.attrs["aria-label"] = label
 
     @cached_property
@@ -65,11 +77,10 @@ class StatusForm(forms.Form):
 
 
 class BulkForm(StatusForm):
-    threads = forms.TypedMultipleChoiceField(coerce=int)
-
     def __init__(self, data, **kwargs):
         super().__init__(data, **kwargs)
-        self.fields["threads"].choices = [(v, v) for v in data.getlist("threads") if v.isdigit()][:500]
+        ticked = [(v, v) for v in data.getlist("threads") if v.isdigit()][:500]
+        self.fields["threads"] = forms.TypedMultipleChoiceField(coerce=int, choices=ticked)
 
 
 class SettleForm(forms.Form):

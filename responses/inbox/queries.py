@@ -1,5 +1,6 @@
 """What the inbox shows: threads by filters, page by page, and one thread with its reply."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -18,7 +19,7 @@ LIVE = (Draft.Status.READY, Draft.Status.NO_SOURCE, Draft.Status.APPROVED)
 class Page:
     """A page of threads, newest first; `after` continues it, empty on the last."""
 
-    threads: list[Thread]
+    threads: Sequence[Thread]
     after: str
 
 

@@ -1,6 +1,6 @@
 """The reply pane: a draft edited, saved, approved, taken back, rejected, asked for again."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -13,12 +13,12 @@ from responses.inbox.queries import reply_state
 from responses.models import Draft, OutgoingMessage
 from responses.sending import services as sending
 from reviewdesk.forms import checked
-from reviewdesk.people.access import for_roles
+from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import AGENT
 
 
 @for_roles(AGENT)
-def draft_panel(request: HttpRequest, pk: int) -> HttpResponse:
+def draft_panel(request: DeskRequest, pk: int) -> HttpResponse:
     """The reply pane of an email; asks again by itself while something is under way."""
     email = get_object_or_404(Email.objects.select_related("customer", "thread"), pk=pk)
     if not request.htmx:
@@ -28,21 +28,21 @@ def draft_panel(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @for_roles(AGENT)
-def draft_write(request: HttpRequest, pk: int) -> HttpResponse:
+def draft_write(request: DeskRequest, pk: int) -> HttpResponse:
     services.start_reply(email=get_object_or_404(Email, pk=pk), user=request.user)
     return draft_panel(request, pk)
 
 
 @require_POST
 @for_roles(AGENT)
-def redraft(request: HttpRequest, pk: int) -> HttpResponse:
+def redraft(request: DeskRequest, pk: int) -> HttpResponse:
     request_redraft(email=get_object_or_404(Email, pk=pk))
     return draft_panel(request, pk)
 
 
 @require_POST
 @for_roles(AGENT)
-def draft_save(request: HttpRequest, pk: int) -> HttpResponse:
+def draft_save(request: DeskRequest, pk: int) -> HttpResponse:
     """Autosave and Ctrl+S: answers with the new version and the time on the server's clock."""
     draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
     saved = services.save_draft(draft=draft, user=request.user, **checked(DraftForm(request.POST)))
@@ -53,7 +53,7 @@ def draft_save(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @for_roles(AGENT)
-def draft_approve(request: HttpRequest, pk: int) -> HttpResponse:
+def draft_approve(request: DeskRequest, pk: int) -> HttpResponse:
     """Save what is in the field, then put it in the outbox."""
     draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
     fields = checked(DraftForm(request.POST))
@@ -66,7 +66,7 @@ def draft_approve(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @for_roles(AGENT)
-def draft_reject(request: HttpRequest, pk: int) -> HttpResponse:
+def draft_reject(request: DeskRequest, pk: int) -> HttpResponse:
     draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
     services.reject_draft(draft=draft, user=request.user, **checked(RejectForm(request.POST)))
     return draft_panel(request, draft.email_id)
@@ -74,7 +74,7 @@ def draft_reject(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @for_roles(AGENT)
-def outgoing_undo(request: HttpRequest, pk: int) -> HttpResponse:
+def outgoing_undo(request: DeskRequest, pk: int) -> HttpResponse:
     message = get_object_or_404(OutgoingMessage.objects.select_related("email"), pk=pk)
     sending.take_back(message=message, user=request.user)
     return draft_panel(request, message.email_id)
@@ -82,7 +82,7 @@ def outgoing_undo(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @for_roles(AGENT)
-def outgoing_settle(request: HttpRequest, pk: int) -> HttpResponse:
+def outgoing_settle(request: DeskRequest, pk: int) -> HttpResponse:
     message = get_object_or_404(OutgoingMessage.objects.select_related("email"), pk=pk)
     sending.settle_unknown(message=message, user=request.user, **checked(SettleForm(request.POST)))
     return draft_panel(request, message.email_id)

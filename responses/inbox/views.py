@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
@@ -15,28 +15,28 @@ from responses.inbox.presenting import present_thread
 from responses.inbox.queries import page_of, reply_state
 from reviewdesk.audit.services import record
 from reviewdesk.forms import checked
-from reviewdesk.people.access import for_roles
+from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import AGENT
 
 
 @for_roles(AGENT)
-def inbox(request: HttpRequest) -> HttpResponse:
+def inbox(request: DeskRequest) -> HttpResponse:
     return render(request, "responses/inbox.html", _list(request))
 
 
 @for_roles(AGENT)
-def thread_list(request: HttpRequest) -> HttpResponse:
+def thread_list(request: DeskRequest) -> HttpResponse:
     """A page of the list."""
     return render(request, "responses/_thread_rows.html", _list(request))
 
 
-def _list(request: HttpRequest) -> dict:
+def _list(request: DeskRequest) -> dict:
     filters = FilterForm(request.GET)
     return {"filters": filters, "page": page_of(filters, after=request.GET.get("after", ""))}
 
 
 @for_roles(AGENT)
-def thread(request: HttpRequest, pk: int) -> HttpResponse:
+def thread(request: DeskRequest, pk: int) -> HttpResponse:
     """A thread with its reply; the list beside it when it is opened by its address."""
     context = _thread(pk)
     if request.htmx and not request.htmx.history_restore_request:
@@ -59,7 +59,7 @@ def _thread(pk: int) -> dict:
     }
 
 
-def _again(request: HttpRequest, thread_id: int) -> HttpResponse:
+def _again(request: DeskRequest, thread_id: int) -> HttpResponse:
     if not request.htmx:
         return redirect("inbox-thread", thread_id)
     return render(request, "responses/_thread.html", _thread(thread_id))
@@ -67,7 +67,7 @@ def _again(request: HttpRequest, thread_id: int) -> HttpResponse:
 
 @require_POST
 @for_roles(AGENT)
-def thread_status(request: HttpRequest, pk: int) -> HttpResponse:
+def thread_status(request: DeskRequest, pk: int) -> HttpResponse:
     status = checked(StatusForm(request.POST))["status"]
     services.set_status(threads=[pk], status=status, user=request.user)
     messages.info(request, "Closed without a reply." if status == Thread.Status.CLOSED else "Open again.")
@@ -76,19 +76,21 @@ def thread_status(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @for_roles(AGENT)
-def bulk(request: HttpRequest) -> HttpResponse:
+def bulk(request: DeskRequest) -> HttpResponse:
     """Close or reopen the ticked threads."""
     fields = checked(BulkForm(request.POST))
     changed = services.set_status(threads=fields["threads"], status=fields["status"], user=request.user)
-    messages.info(request, f"{changed} thread{'' if changed == 1 else 's'} {'closed' if fields['status'] == 'closed' else 'reopened'}.")
+    messages.info(
+        request,
+        f"{changed} thread{'' if changed == 1 else 's'} {'closed' if fields['status'] == 'closed' else 'reopened'}.",
+    )
     back = request.META.get("QUERY_STRING", "")
-    response = redirect(f"/inbox/?{back}" if back else "inbox")
-    return response
+    return redirect(f"/inbox/?{back}" if back else "inbox")
 
 
 @require_POST
 @for_roles(AGENT)
-def correct_label(request: HttpRequest, pk: int) -> HttpResponse:
+def correct_label(request: DeskRequest, pk: int) -> HttpResponse:
     email = get_object_or_404(Email.objects.select_related("department", "prediction"), pk=pk)
     correct(email=email, user=request.user, **checked(LabelForm(request.POST)))
     messages.info(request, "Label corrected; it becomes training data.")
@@ -97,7 +99,7 @@ def correct_label(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @for_roles(AGENT)
-def move_department(request: HttpRequest, pk: int) -> HttpResponse:
+def move_department(request: DeskRequest, pk: int) -> HttpResponse:
     email = get_object_or_404(Email.objects.select_related("department"), pk=pk)
     department = checked(DepartmentForm(request.POST))["department"]
     if department.pk != email.department_id:
@@ -109,7 +111,7 @@ def move_department(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @for_roles(AGENT)
-def flag_email(request: HttpRequest, pk: int) -> HttpResponse:
+def flag_email(request: DeskRequest, pk: int) -> HttpResponse:
     email = get_object_or_404(Email.objects.select_related("prediction"), pk=pk)
     with transaction.atomic():
         opening.flag(email=email, reason=checked(ReasonForm(request.POST))["reason"])

@@ -1,16 +1,16 @@
 """The knowledge page: what replies are grounded in."""
 
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from responses.models import Document
-from reviewdesk.people.access import for_roles
+from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN, AGENT
 
 
 @for_roles(AGENT, ADMIN)
-def knowledge(request: HttpRequest) -> HttpResponse:
+def knowledge(request: DeskRequest) -> HttpResponse:
     documents = (
         Document.objects.select_related("department")
         .annotate(n_passages=Count("passages"))
@@ -20,7 +20,7 @@ def knowledge(request: HttpRequest) -> HttpResponse:
 
 
 @for_roles(AGENT, ADMIN)
-def document(request: HttpRequest, pk: int) -> HttpResponse:
+def document(request: DeskRequest, pk: int) -> HttpResponse:
     """A document as its passages."""
     found = get_object_or_404(Document.objects.select_related("department"), pk=pk)
     context = {"document": found, "passages": found.passages.order_by("position")}

@@ -34,7 +34,9 @@ class Draft(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["email"], condition=Q(status__in=["ready", "no_source", "approved"]), name="one_live_draft_per_email"
+                fields=["email"],
+                condition=Q(status__in=["ready", "no_source", "approved"]),
+                name="one_live_draft_per_email",
             )
         ]
 

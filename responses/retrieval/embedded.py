@@ -20,9 +20,79 @@ CANDIDATES = 50
 MAX_TERMS = 8
 _WORD = re.compile(r"[^\W_]{2,}")
 _STOP = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have he her his how i if in is it its "
-    "me my no not of on or our she so that the their them then there they this to us was we were what when where "
-    "which who why will with would you your hi hello dear please thanks thank regards".split()
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "he",
+        "her",
+        "his",
+        "how",
+        "i",
+        "if",
+        "in",
+        "is",
+        "it",
+        "its",
+        "me",
+        "my",
+        "no",
+        "not",
+        "of",
+        "on",
+        "or",
+        "our",
+        "she",
+        "so",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "they",
+        "this",
+        "to",
+        "us",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+        "hi",
+        "hello",
+        "dear",
+        "please",
+        "thanks",
+        "thank",
+        "regards",
+    ]
 )
 
 
@@ -61,7 +131,9 @@ class EmbeddedRetriever:
 
     def _build_index(self, passages: list[Passage]) -> sqlite3.Connection:
         index = sqlite3.connect(":memory:", check_same_thread=False)
-        index.execute("CREATE VIRTUAL TABLE passage USING fts5(text, department UNINDEXED, tokenize='porter unicode61')")
+        index.execute(
+            "CREATE VIRTUAL TABLE passage USING fts5(text, department UNINDEXED, tokenize='porter unicode61')"
+        )
         index.executemany(
             "INSERT INTO passage(rowid, text, department) VALUES (?, ?, ?)",
             [(i, f"{p.document.title} {p.heading} {p.text}", p.document.department_id) for i, p in enumerate(passages)],

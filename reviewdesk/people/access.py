@@ -2,29 +2,37 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django_htmx.middleware import HtmxDetails
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from reviewdesk.errors import NotAllowed
-from reviewdesk.people.models import ApiToken
+from reviewdesk.people.models import ApiToken, User
 
-View = Callable[..., HttpResponse]
+R = TypeVar("R", bound=HttpResponseBase)
 
 
-def for_roles(*roles: str) -> Callable[[View], View]:
+class DeskRequest(HttpRequest):
+    """A request of somebody who is logged in, as LoginRequiredMiddleware lets through."""
+
+    user: User  # type: ignore[assignment]
+    htmx: HtmxDetails
+
+
+def for_roles(*roles: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Let only people with one of the roles in; admins hold every role."""
 
-    def decorate(view: View) -> View:
+    def decorate(view: Callable[..., R]) -> Callable[..., R]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: DeskRequest, *args: Any, **kwargs: Any) -> R:
             if not request.user.roles & set(roles):
                 raise NotAllowed(f"This page is for the role {' or '.join(roles)}; ask an admin for it.")
             return view(request, *args, **kwargs)
 
-        guarded.roles = roles
         return guarded
 
     return decorate

@@ -21,7 +21,9 @@ def create_token(*, user: User, name: str = "", scopes: list[str] | None = None,
         raise DeskError(f"days is {days}; allowed: 1 or more")
     token = PREFIX + secrets.token_urlsafe(32)
     expires = timezone.now() + timedelta(days=days)
-    ApiToken.objects.create(user=user, name=name, digest=_digest(token), scopes=scopes or list(SCOPES), expires_at=expires)
+    ApiToken.objects.create(
+        user=user, name=name, digest=_digest(token), scopes=scopes or list(SCOPES), expires_at=expires
+    )
     return token
 
 

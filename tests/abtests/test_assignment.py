@@ -19,7 +19,10 @@ def test_raising_a_share_moves_units_in_and_none_out():
 
 
 def test_salts_are_independent():
-    both = sum(assign(f"t{i}", "x", [("A", 0.5), ("B", 0.5)]) == assign(f"t{i}", "y", [("A", 0.5), ("B", 0.5)]) for i in range(4_000))
+    both = sum(
+        assign(f"t{i}", "x", [("A", 0.5), ("B", 0.5)]) == assign(f"t{i}", "y", [("A", 0.5), ("B", 0.5)])
+        for i in range(4_000)
+    )
     assert both == pytest.approx(2_000, abs=150)
 
 

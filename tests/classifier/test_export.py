@@ -30,7 +30,11 @@ def test_the_columns_and_one_row_an_email(labelled):
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) == 12
     assert rows[0]["subject"] == 'Row 0, "quoted"' and rows[0]["body"].startswith("line one 0\nline two")
-    assert (rows[0]["source"], rows[0]["predicted_subtype"], rows[0]["model_version"]) == ("agent", "outage_complaint", "test-model")
+    assert (rows[0]["source"], rows[0]["predicted_subtype"], rows[0]["model_version"]) == (
+        "agent",
+        "outage_complaint",
+        "test-model",
+    )
     assert {r["snapshot_id"] for r in rows} == {rows[0]["snapshot_id"]}
 
 

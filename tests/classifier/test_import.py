@@ -25,7 +25,9 @@ def run(capsys, *files, **options) -> dict:
 def mbox(file: Path, *bodies: str) -> Path:
     box = mailbox.mbox(file)
     for i, body in enumerate(bodies):
-        box.add(f"From: a{i}@example.com\nMessage-ID: <{file.stem}{i}@x>\nSubject: s{i}\nDate: Tue, 03 Nov 2026 10:00:00 +0000\n\n{body}\n")
+        box.add(
+            f"From: a{i}@example.com\nMessage-ID: <{file.stem}{i}@x>\nSubject: s{i}\nDate: Tue, 03 Nov 2026 10:00:00 +0000\n\n{body}\n"
+        )
     box.close()
     return file
 
@@ -57,7 +59,9 @@ def test_a_reused_message_id_is_a_new_marked_email(it, tmp_path, capsys):
 
 
 def test_labelled_rows_are_gold_and_closed(it, tmp_path, capsys):
-    (tmp_path / "a.csv").write_text("department,subject,body,type,subtype\nit,x,It is down,complaint,outage_complaint\n")
+    (tmp_path / "a.csv").write_text(
+        "department,subject,body,type,subtype\nit,x,It is down,complaint,outage_complaint\n"
+    )
     run(capsys, tmp_path / "a.csv")
     email = Email.objects.get()
     assert (email.type, email.subtype.slug, email.thread.status) == ("complaint", "outage_complaint", "closed")
@@ -71,7 +75,12 @@ def test_unknown_departments_and_labels_are_errors_of_their_row(it, tmp_path, ca
     )
     result = run(capsys, tmp_path / "a.csv")
     assert result["new"] == 1
-    assert [(r["line"], r["field"]) for r in result["rejected"]] == [(3, "department"), (4, "subtype"), (5, "type"), (6, "type")]
+    assert [(r["line"], r["field"]) for r in result["rejected"]] == [
+        (3, "department"),
+        (4, "subtype"),
+        (5, "type"),
+        (6, "type"),
+    ]
     assert "allowed: it" in result["rejected"][0]["reason"]
     assert "allowed: spam, query, complaint, suggestion" in result["rejected"][2]["reason"]
 

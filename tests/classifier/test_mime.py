@@ -28,7 +28,9 @@ def test_multipart_keeps_plain_html_and_attachments():
 
 
 def test_html_only_mail_gets_a_text():
-    parsed = parse_message(message(b"<h1>Offer</h1><p>Buy <a href='http://x'>now</a></p><script>x()</script>", "Content-Type: text/html"))
+    parsed = parse_message(
+        message(b"<h1>Offer</h1><p>Buy <a href='http://x'>now</a></p><script>x()</script>", "Content-Type: text/html")
+    )
     assert "Offer" in parsed.body and "Buy now" in parsed.body and "x()" not in parsed.body
 
 
@@ -44,7 +46,9 @@ def test_html_only_mail_gets_a_text():
     ],
 )
 def test_lying_charsets_are_read_and_noted(declared, body, text, noted):
-    parsed = parse_message(message(body, f"Content-Type: text/plain; charset={declared}", "Content-Transfer-Encoding: 8bit"))
+    parsed = parse_message(
+        message(body, f"Content-Type: text/plain; charset={declared}", "Content-Transfer-Encoding: 8bit")
+    )
     assert parsed.body == text
     assert any("charset said" in d for d in parsed.defects) == noted
 
@@ -65,12 +69,17 @@ def test_automatic_mail_is_recognised(headers, kind):
 
 
 def test_out_of_office_and_mailer_daemon_by_their_looks():
-    assert parse_message(message(b"x").replace(b"Subject: Hi", b"Subject: Out of office: back Monday")).automatic == "auto_reply"
+    assert (
+        parse_message(message(b"x").replace(b"Subject: Hi", b"Subject: Out of office: back Monday")).automatic
+        == "auto_reply"
+    )
     bounce = message(b"x").replace(b"Subject: Hi", b"Subject: Undelivered Mail Returned to Sender")
     assert parse_message(bounce.replace(b"ann@example.com", b"MAILER-DAEMON@example.com")).automatic == "bounce"
 
 
-@pytest.mark.parametrize("raw", [b"", b"\x00\xff" * 500, b"no headers here\n\nat all", b"Subject: =?utf-8?b?broken\n\n\xff"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"\x00\xff" * 500, b"no headers here\n\nat all", b"Subject: =?utf-8?b?broken\n\n\xff"]
+)
 def test_rubbish_is_kept_with_what_is_wrong(raw):
     parsed = parse_message(raw)
     assert parsed.raw == raw

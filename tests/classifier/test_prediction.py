@@ -55,7 +55,10 @@ def test_under_the_departments_threshold_the_subtype_is_withheld(starter):
     assert (item.source, "is under 1.00" in item.reason) == ("low_confidence", True)
 
 
-@pytest.mark.parametrize(("body", "kind"), [("", "empty"), ("?!?!", "symbols"), ("🙂🙂", "emoji"), ("sdkjfh qpwoeir zmxncb kjhkjh", "gibberish")])
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [("", "empty"), ("?!?!", "symbols"), ("🙂🙂", "emoji"), ("sdkjfh qpwoeir zmxncb kjhkjh", "gibberish")],
+)
 def test_unreadable_mail_goes_to_review_and_gets_no_draft(starter, body, kind):
     email = make_email(subject="", body=body)
     workflow.process(ids=[email.pk])

@@ -29,12 +29,22 @@ def received(desk) -> list[int]:
     """N emails posted by the API, the worker killed with -9 while it classifies them."""
     corpus = load_corpus()
     rows = [
-        {"department": e.department, "from": e.sender, "subject": e.subject, "body": e.body + f"\n{i}", "message_id": f"<{i}@load>"}
+        {
+            "department": e.department,
+            "from": e.sender,
+            "subject": e.subject,
+            "body": e.body + f"\n{i}",
+            "message_id": f"<{i}@load>",
+        }
         for i, e in enumerate((corpus * 2)[:N])
         if e.body.strip()
     ]
     client = desk.client("agent")
-    results = [r for start in range(0, len(rows), 100) for r in client("POST", "emails", rows[start : start + 100])[1]["results"]]
+    results = [
+        r
+        for start in range(0, len(rows), 100)
+        for r in client("POST", "emails", rows[start : start + 100])[1]["results"]
+    ]
     assert {r["status"] for r in results} == {"new"}
     ids = [r["id"] for r in results]
     wait_for(lambda: client("GET", f"emails/{ids[20]}")[1]["classified"], 60)

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 
 from ml.chunking import chunk, sentence_spans
 
-PIECES = st.sampled_from(["# Heading\n", "\n\n", "A sentence. ", "Another one! ", "word " * 40, "x" * 300, "e.g. this. ", "\n"])
+PIECES = st.sampled_from(
+    ["# Heading\n", "\n\n", "A sentence. ", "Another one! ", "word " * 40, "x" * 300, "e.g. this. ", "\n"]
+)
 TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
 
 

@@ -10,7 +10,9 @@ from ml.errors import DataError
 
 def test_csv_jsonl_and_gzip_give_the_same_rows(tmp_path):
     (tmp_path / "a.csv").write_text('department,subject,body,type,subtype\nit,"Hi, all","a\nb",query,x\n', "utf-8")
-    (tmp_path / "a.jsonl").write_text('{"department":"it","subject":"Hi, all","text":"a\\nb","type":"query","subtype":"x"}\n')
+    (tmp_path / "a.jsonl").write_text(
+        '{"department":"it","subject":"Hi, all","text":"a\\nb","type":"query","subtype":"x"}\n'
+    )
     with gzip.open(tmp_path / "a.csv.gz", "wb") as out:
         out.write((tmp_path / "a.csv").read_bytes())
     found = [read_examples(tmp_path / name) for name in ("a.csv", "a.jsonl", "a.csv.gz")]

@@ -6,7 +6,11 @@ from hypothesis import strategies as st
 
 from ml.quoting import split_quoted
 
-LINES = st.lists(st.sampled_from(["Hello", "> quoted", ">> deeper", "", "-- ", "From: a@b.c", "Sent: today", "To: x", "On Monday, Ann wrote:"]))
+LINES = st.lists(
+    st.sampled_from(
+        ["Hello", "> quoted", ">> deeper", "", "-- ", "From: a@b.c", "Sent: today", "To: x", "On Monday, Ann wrote:"]
+    )
+)
 
 
 @given(st.one_of(st.text(), LINES.map("\n".join)))

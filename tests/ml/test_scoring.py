@@ -11,7 +11,12 @@ from ml.scoring import Calibration, score
 from ml.taxonomy import LabelSpace, Subtype
 
 SPACE = LabelSpace(
-    (Subtype("a", "q", "query"), Subtype("a", "c", "complaint"), Subtype("a", "c2", "complaint"), Subtype("b", "q", "query"))
+    (
+        Subtype("a", "q", "query"),
+        Subtype("a", "c", "complaint"),
+        Subtype("a", "c2", "complaint"),
+        Subtype("b", "q", "query"),
+    )
 )
 LOGITS = st.lists(st.floats(-20, 20), min_size=4, max_size=4).map(np.array)
 
@@ -42,6 +47,8 @@ def test_temperature_tames_overconfidence():
 
 
 def test_ece_and_wilson_against_worked_examples():
-    assert expected_calibration_error(np.array([0.95, 0.95, 0.55, 0.55]), np.array([True, True, True, False])) == pytest.approx(0.05)
+    assert expected_calibration_error(
+        np.array([0.95, 0.95, 0.55, 0.55]), np.array([True, True, True, False])
+    ) == pytest.approx(0.05)
     assert [round(x, 3) for x in wilson_interval(85, 100)] == [0.767, 0.907]  # Wilson (1927), by hand
     assert wilson_interval(0, 0) == (0.0, 1.0)

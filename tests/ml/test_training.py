@@ -19,8 +19,14 @@ from ml.taxonomy import LabelSpace
 from ml.training import train_frozen
 
 ROWS = {
-    "outage": ("complaint", ["the server is down", "nothing works, all offline", "total outage again", "site unreachable"]),
-    "reset": ("query", ["how do I reset my password", "please unlock my account", "new password please", "cannot log in, reset?"]),
+    "outage": (
+        "complaint",
+        ["the server is down", "nothing works, all offline", "total outage again", "site unreachable"],
+    ),
+    "reset": (
+        "query",
+        ["how do I reset my password", "please unlock my account", "new password please", "cannot log in, reset?"],
+    ),
     "ad": ("spam", ["buy cheap pills now", "best rates for loans", "win a prize today", "limited offer, click here"]),
 }
 EXAMPLES = [Example("it", "", t, kind, name) for name, (kind, texts) in ROWS.items() for t in texts for _ in range(2)]
@@ -57,7 +63,9 @@ def frozen(tmp_path_factory):
 
 @pytest.mark.filterwarnings("ignore")
 def test_deberta_is_fine_tuned_exported_and_agrees_with_torch(tiny_deberta, tmp_path):
-    settings = FineTuneSettings(epochs=12, learning_rate=5e-3, warmup_steps=2, eval_steps=5, validation=0.25, patience=20)
+    settings = FineTuneSettings(
+        epochs=12, learning_rate=5e-3, warmup_steps=2, eval_steps=5, validation=0.25, patience=20
+    )
     trained = fine_tune(EXAMPLES, encoder=tiny_deberta, space=SPACE, output=tmp_path / "run", settings=settings)
     artifact = save_artifact(trained, tmp_path / "deb", version="deb", examples=EXAMPLES)
     onnx, reference = load_runtime("onnx", artifact), load_runtime("torch", artifact)

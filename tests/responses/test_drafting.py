@@ -34,7 +34,9 @@ def _fresh_index():
 
 @pytest.fixture
 def article(db):
-    return store_document(department=make_department("it"), slug="a", title="Passwords and outages", doc_type="faq", text=ARTICLE)
+    return store_document(
+        department=make_department("it"), slug="a", title="Passwords and outages", doc_type="faq", text=ARTICLE
+    )
 
 
 def drafted(**fields) -> Draft:
@@ -133,16 +135,26 @@ def test_search_stays_in_its_department_and_notices_new_passages(article):
     assert "30 minutes" in search(article.department)[0].text
     other = make_department("retail")
     assert search(other) == []
-    store_document(department=other, slug="b", title="B", doc_type="faq", text='The "password" (for wifi) is at the till; OR ask AND wait.')
+    store_document(
+        department=other,
+        slug="b",
+        title="B",
+        doc_type="faq",
+        text='The "password" (for wifi) is at the till; OR ask AND wait.',
+    )
     assert len(search(other)) == 1
-    assert search(other)[0].score == pytest.approx(float(np.frombuffer(Passage.objects.last().embedding, np.float32) @ vector), abs=1e-5)
+    assert search(other)[0].score == pytest.approx(
+        float(np.frombuffer(Passage.objects.last().embedding, np.float32) @ vector), abs=1e-5
+    )
 
 
 def test_words_with_query_syntax_are_only_words(article):
     vector = [0.0] * 384
     import numpy as np
 
-    assert retriever.get().search(text='NEAR( "x" OR * ^ -- :', vector=np.array(vector, np.float32), department_id=article.department.pk)
+    assert retriever.get().search(
+        text='NEAR( "x" OR * ^ -- :', vector=np.array(vector, np.float32), department_id=article.department.pk
+    )
 
 
 def test_reciprocal_rank_fusion():

@@ -16,7 +16,9 @@ from tests.factories import make_classified, make_draft, make_email
 
 @pytest.fixture
 def draft(db):
-    draft = make_draft(make_classified(message_id="<q@x>", references=("<p@x>",), subject="Printer", sender_address="ann@example.com"))
+    draft = make_draft(
+        make_classified(message_id="<q@x>", references=("<p@x>",), subject="Printer", sender_address="ann@example.com")
+    )
     draft.sources.create(number=1, title="T", doc_type="faq", quote="It is fixed.", score=0.9)
     return draft
 

@@ -40,7 +40,15 @@ POSTS = {
     "outgoing-settle": ({"agent"}, "email"),
     "model-promote": (set(), "name"),
 }
-OBJECT_PAGES = {"inbox-thread", "draft-panel", "email-html", "attachment", "import-panel", "knowledge-document", "labels-download"}
+OBJECT_PAGES = {
+    "inbox-thread",
+    "draft-panel",
+    "email-html",
+    "attachment",
+    "import-panel",
+    "knowledge-document",
+    "labels-download",
+}
 OPEN = {"login", "logout", "home", "healthz", "readyz", "metrics", "schema", "api-docs"}
 API = {
     ("post", "classify"): {"agent"},
@@ -141,5 +149,3 @@ def test_tokens_are_hashed_scoped_and_expire(client, db):
     user.is_active = False
     user.save()
     assert client.get("/api/v1/drafts/1", headers=headers).status_code == 401
-
-

@@ -21,7 +21,15 @@ def api(client, db):
 
 def test_classify_answers_at_once_and_stores_nothing(api, starter):
     said = api("post", "classify", {"email": "The VPN is down for the whole office!", "department": "it"}).json()
-    assert set(said) == {"type", "type_confidence", "subtype", "subtype_confidence", "needs_review", "model_version", "latency_ms"}
+    assert set(said) == {
+        "type",
+        "type_confidence",
+        "subtype",
+        "subtype_confidence",
+        "needs_review",
+        "model_version",
+        "latency_ms",
+    }
     assert (said["type"], said["subtype"], said["needs_review"]) == ("complaint", "outage_complaint", False)
     assert not Email.objects.exists()
     assert api("post", "classify", {"email": "?!", "department": "it"}).json()["needs_review"] is True
@@ -40,7 +48,14 @@ def test_metrics_count_what_was_classified(api, client, starter):
 
 def test_emails_one_or_many_each_on_its_own(api):
     make_department("it")
-    one = {"department": "it", "from": "Ann <ann@example.com>", "to": "help@x", "subject": "s", "body": "b", "message_id": "<1@x>"}
+    one = {
+        "department": "it",
+        "from": "Ann <ann@example.com>",
+        "to": "help@x",
+        "subject": "s",
+        "body": "b",
+        "message_id": "<1@x>",
+    }
     first = api("post", "emails", one)
     assert first.status_code == 202
     (result,) = first.json()["results"]
@@ -64,7 +79,14 @@ def test_a_review_by_api(api):
     assert "lease" not in api("get", "review-items/next").json()["item"], "a peek claims nothing"
     claimed = api("post", "review-items/next").json()["item"]
     assert claimed["id"] == item.pk and len(claimed["top"]) == 3
-    answer = {"lease": claimed["lease"], "idempotency_key": "k1", "action": "confirm", "type": "complaint", "subtype": "bug_complaint", "seconds": 3}
+    answer = {
+        "lease": claimed["lease"],
+        "idempotency_key": "k1",
+        "action": "confirm",
+        "type": "complaint",
+        "subtype": "bug_complaint",
+        "seconds": 3,
+    }
     assert api("post", f"review-items/{item.pk}/heartbeat", {"lease": claimed["lease"]}).status_code == 200
     first = api("post", f"review-items/{item.pk}/verification", answer).json()
     assert api("post", f"review-items/{item.pk}/verification", answer).json() == first

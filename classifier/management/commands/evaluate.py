@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from classifier.models import ModelVersion
-from classifier.registry.serving import production_version
 from classifier.registry.services import find_version, folder_of
+from classifier.registry.serving import production_version
 from ml.data import load_corpus, read_examples
 from ml.evaluation import report, run
 from ml.predictor import Predictor
@@ -44,6 +44,10 @@ class Command(DeskCommand):
             self.stdout.write(
                 f"  {head:8} {f['accuracy']:.1%} right ({low:.1%} to {high:.1%}), macro-F1 {f['macro_f1']:.3f}, ECE {f['ece']:.3f}"
             )
-        self.stdout.write(f"  under the threshold: {figures['share_under_threshold']:.1%}; {figures['latency_ms']['p50']} ms median")
+        self.stdout.write(
+            f"  under the threshold: {figures['share_under_threshold']:.1%}; {figures['latency_ms']['p50']} ms median"
+        )
         for department, d in figures["per_department"].items():
-            self.stdout.write(f"  {department:20} type {d['type_accuracy']:.1%}  subtype {d['subtype_accuracy']:.1%}  n = {d['n']}")
+            self.stdout.write(
+                f"  {department:20} type {d['type_accuracy']:.1%}  subtype {d['subtype_accuracy']:.1%}  n = {d['n']}"
+            )

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from classifier.registry.services import register
 from classifier.registry.building import train_artifact
+from classifier.registry.services import register
 from ml.data import read_examples
 from ml.taxonomy import LabelSpace
 from reviewdesk.commands import DeskCommand

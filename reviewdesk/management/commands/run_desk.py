@@ -78,7 +78,9 @@ class Command(DeskCommand):
             try:
                 probe.bind((host, port))
             except OSError as error:
-                raise DeskError(f"port {port} on {host} cannot be used: {error.strerror}; choose another: PORT=8001 make run") from None
+                raise DeskError(
+                    f"port {port} on {host} cannot be used: {error.strerror}; choose another: PORT=8001 make run"
+                ) from None
 
     def _clear_metrics(self) -> None:
         """Counters of processes that are gone; only whoever starts all of them may do this."""

@@ -1,0 +1,160 @@
+"""The review loop by keys, with two reviewers at once."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.desk, pytest.mark.browser]
+
+
+@pytest.fixture
+def page(log_in, desk):
+    page = log_in("reviewer")
+    page.goto(f"{desk.url}/review/")
+    page.wait_for_selector("#review-form")
+    return page
+
+
+def item(page) -> str:
+    return page.locator(".review").get_attribute("data-item")
+
+
+def open_count(page) -> int:
+    return int(page.locator(".bar .quiet").first.inner_text().split()[0])
+
+
+def next_item_after(page, press) -> None:
+    before = item(page)
+    press()
+    expect(page.locator(".review")).not_to_have_attribute("data-item", before)
+
+
+def test_two_reviewers_hold_two_items(page, log_in, desk):
+    other = log_in("reviewer2")
+    other.goto(f"{desk.url}/review/")
+    other.wait_for_selector("#review-form")
+    assert item(page) != item(other)
+    expect(other.locator(".bar")).to_contain_text("1 held by others")
+    next_item_after(page, lambda: page.keyboard.press("Enter"))
+    assert item(page) != item(other)
+
+
+def test_enter_confirms_and_z_takes_back(page):
+    before, n = item(page), open_count(page)
+    next_item_after(page, lambda: page.keyboard.press("Enter"))
+    assert open_count(page) == n - 1
+    expect(page.locator(".saved")).to_contain_text(re.compile(r"Saved \d\d:\d\d"))
+    page.keyboard.press("z")
+    expect(page.locator(".review")).to_have_attribute("data-item", before)
+    assert open_count(page) == n
+
+
+def test_digits_choose_the_type_and_letters_the_subtype(page):
+    for digit, value in (("1", "spam"), ("2", "query"), ("3", "complaint"), ("4", "suggestion")):
+        page.keyboard.press(digit)
+        expect(page.locator("input[name=type]:checked")).to_have_value(value)
+        chosen = page.locator(".choice:has(input[name=subtype]:checked)")
+        expect(chosen).to_have_attribute("data-type", value)
+        expect(page.locator("#guideline")).to_contain_text(chosen.locator("span").first.inner_text())
+    page.keyboard.press("/")
+    expect(page.locator("#subtype-filter")).to_be_focused()
+    page.keyboard.type("spam")
+    expect(page.locator("input[name=type]:checked")).to_have_value("spam")
+    page.keyboard.press("Enter")
+    chosen = page.locator("input[name=subtype]:checked").get_attribute("value")
+    next_item_after(page, lambda: page.keyboard.press("Enter"))
+    page.keyboard.press("z")
+    page.wait_for_timeout(300)
+    assert chosen.endswith("spam")
+
+
+def test_j_and_k_move_through_the_subtypes(page):
+    page.keyboard.press("3")
+    first = page.locator("input[name=subtype]:checked").get_attribute("value")
+    page.keyboard.press("j")
+    expect(page.locator("input[name=subtype]:checked")).not_to_have_value(first)
+    page.keyboard.press("k")
+    expect(page.locator("input[name=subtype]:checked")).to_have_value(first)
+
+
+def test_skip_and_flag_ask_for_a_reason(page):
+    for key, dialog in (("s", "#skip-dialog"), ("f", "#flag-dialog")):
+        page.keyboard.press(key)
+        expect(page.locator(dialog)).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator(dialog)).to_be_hidden()
+        page.keyboard.press(key)
+        page.fill(f"{dialog} input[name=reason]", "cannot tell")
+        next_item_after(page, lambda: page.keyboard.press("Enter"))
+
+
+def test_move_classifies_anew_in_the_other_department(page, desk):
+    moved = item(page)
+    page.keyboard.press("m")
+    target = page.locator("#move-department option").first.get_attribute("value")
+    next_item_after(page, lambda: page.click("#move-dialog button.primary"))
+    expect(page.locator("#toasts")).to_contain_text("classified anew")
+    assert item(page) != moved
+    assert target
+
+
+def test_a_lost_hold_keeps_the_answer_on_the_screen(page, desk):
+    page.keyboard.press("4")
+    chosen = page.locator("input[name=subtype]:checked").get_attribute("value")
+    before = item(page)
+    desk.manage(
+        "shell",
+        "-v0",
+        "-c",
+        f"from classifier.models import ReviewItem as R; R.objects.filter(pk={before}).update(lease_until='2020-01-01T00:00Z')",
+    )
+    page.keyboard.press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("hold on this email has run out")
+    expect(page.locator("input[name=subtype]:checked")).to_have_value(chosen)
+    page.click("#toasts button:has-text('Take it again')")
+    expect(page.locator("#toasts")).to_contain_text("yours again")
+    next_item_after(page, lambda: page.keyboard.press("Enter"))
+
+
+def test_offline_the_answer_stays(page):
+    page.keyboard.press("1")
+    before = item(page)
+    page.context.set_offline(True)
+    page.keyboard.press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("out of reach")
+    assert item(page) == before
+    expect(page.locator("input[name=type]:checked")).to_have_value("spam")
+    page.context.set_offline(False)
+    next_item_after(page, lambda: page.keyboard.press("Enter"))
+
+
+def test_help_commands_and_going_places(page):
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#commands-filter")).to_be_focused()
+    page.keyboard.type("accuracy")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/accuracy/")
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    page.wait_for_url("**/review/")
+
+
+def test_without_scripts_the_loop_works_by_forms(browser, desk):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{desk.url}/login/")
+    page.fill("#id_username", "reviewer2")
+    page.fill("#id_password", "reviewer2")
+    page.click("button.primary")
+    page.goto(f"{desk.url}/review/")
+    if page.locator("#review-form").count() == 0:
+        page.click("button.primary")
+    before = item(page)
+    page.click("button[value=confirm]")
+    page.click("button.primary")
+    assert item(page) != before
+    context.close()
