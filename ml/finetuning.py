@@ -108,7 +108,7 @@ def fine_tune(
         callbacks=[EarlyStoppingCallback(settings.patience)],
     )
     trainer.train()
-    logits = trainer.predict(data["held"]).predictions
+    logits: Any = trainer.predict(data["held"]).predictions
     calibration = calibrate(logits[0], logits[1], [examples[i] for i in held], space)
     model.to("cpu").eval()
     return Trained(model, space, calibration, {"mode": "fine-tuned", "encoder": encoder, **asdict(settings)})

@@ -40,8 +40,9 @@ class ShownItem:
     choices: list[Choice]
 
     @property
-    def top(self) -> list[Choice]:
-        return sorted(self.choices, key=lambda c: c.rank)[:3]
+    def runners_up(self) -> list[Choice]:
+        """Second and third of the model's top three, of whatever type."""
+        return [c for c in self.choices if c.rank < 3 and not c.chosen][:2]
 
 
 def present(item: ReviewItem) -> ShownItem:

@@ -117,6 +117,13 @@ panel.addEventListener("change", (event) => {
   if (event.target.name === "type") pickType(event.target.value);
   if (event.target.name === "subtype") pick(event.target.closest(".choice"));
 });
+panel.addEventListener("click", (event) => {
+  const wanted = event.target.closest("[data-pick]");
+  if (!wanted) return;
+  const choice = form().querySelector(`.choice:has(input[value="${CSS.escape(wanted.dataset.pick)}"])`);
+  pickType(choice.dataset.type);
+  pick(choice);
+});
 panel.addEventListener("input", (event) => {
   if (event.target.id !== "subtype-filter") return;
   showChoices();

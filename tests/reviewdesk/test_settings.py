@@ -33,3 +33,10 @@ def test_a_bad_value_is_named(name, value, tmp_path):
     )
     assert done.returncode != 0
     assert name in done.stderr
+
+
+def test_the_settings_page_is_made_from_the_example():
+    import runpy
+
+    made = runpy.run_path(str(settings.BASE_DIR / "docs" / "make_settings.py"))["page"]()
+    assert (settings.BASE_DIR / "docs" / "settings.md").read_text() == made
