@@ -9,9 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .PHONY: run test setup check bench browser-test starter screenshots
 
 run: $(VENV)/.installed
-	@cd $(ROOT) && $(BIN)/python manage.py migrate --verbosity 0
-	@cd $(ROOT) && $(BIN)/python manage.py seed_demo
-	@cd $(ROOT) && exec $(BIN)/python manage.py run_desk --port $(PORT)
+	@cd $(ROOT) && exec $(BIN)/python manage.py run_desk --demo --port $(PORT)
 
 test: $(VENV)/.installed-dev check
 	@cd $(ROOT) && $(BIN)/python -m pytest tests

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from classifier.intake.parsed import ParsedEmail
 from classifier.intake.services import BATCH, Intake
-from classifier.models import Department, Email
+from classifier.models import Department, Email, ModelAlias
 from classifier.registry.building import ensure_starter
 from classifier.review.opening import draw_weekly_sample
 from classifier.taxonomy import load_starter_taxonomy
@@ -23,6 +23,7 @@ from reviewdesk import workflow
 from reviewdesk.people.models import ADMIN, AGENT, REVIEWER, User
 
 SAMPLE = 24
+DRAFTED = 80
 SPREAD = timedelta(hours=70)  # the demo's emails came in over the last three days
 
 ODD = (
@@ -51,6 +52,11 @@ def seed(*, say: Callable[[str], object], limit: int | None = None) -> None:
         )
 
 
+def is_seeded() -> bool:
+    """Whether a desk, the demo's or a real one, is here: a production model and an email."""
+    return ModelAlias.objects.exists() and Email.objects.exists()
+
+
 def make_people() -> None:
     """agent, reviewer and admin, each with its own name as password. Never in production."""
     for role in (AGENT, REVIEWER, ADMIN):
@@ -72,14 +78,15 @@ def index_articles() -> None:
 
 
 def receive_emails(limit: int | None = None) -> None:
-    """The corpus's test split and a few odd ones, classified and drafted here, in this process."""
+    """The corpus's test split and a few odd ones, classified here, the newest drafted for too."""
     parsed = demo_emails(limit)
     intake = Intake()
     for start in range(0, len(parsed), BATCH):
         received = intake.receive(parsed[start : start + BATCH])
         ids = [r.email.pk for r in received if r.email]
         workflow.process(ids=ids)
-    write_drafts(ids=list(DraftJob.objects.filter(done_at__isnull=True).values_list("email_id", flat=True)))
+    newest = DraftJob.objects.filter(done_at__isnull=True).order_by("-email__received_at")
+    write_drafts(ids=list(newest.values_list("email_id", flat=True)[:DRAFTED]))  # the worker writes the others
     draw_weekly_sample(size=SAMPLE)
 
 

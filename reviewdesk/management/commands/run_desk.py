@@ -6,18 +6,21 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import CommandParser
 
 from reviewdesk.commands import DeskCommand
+from reviewdesk.demo import is_seeded
 from reviewdesk.errors import DeskError
 from reviewdesk.people.models import ADMIN, AGENT, REVIEWER, User
 
 GRACE_SECONDS = 5.0
-RESTART_SECONDS = 2.0
+RESTART_SECONDS, MAX_RESTART_SECONDS = 2.0, 60.0
+STEADY_SECONDS = 30.0  # a part that ran so long had started well
 START_SECONDS = 60.0
 
 
@@ -28,11 +31,24 @@ class Part:
     name: str
     command: list[str]
     process: subprocess.Popen | None = None
-    started: float = field(default=0.0)
+    started: float = 0.0
+    patience: float = RESTART_SECONDS
 
     def start(self) -> None:
         self.started = time.monotonic()
-        self.process = subprocess.Popen(self.command, cwd=settings.BASE_DIR, start_new_session=True)
+        # One thread a process: the worker has a process for each core, and more threads only wait for each other.
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(self.command, cwd=settings.BASE_DIR, env=environment, start_new_session=True)
+
+    def restart_if_dead(self) -> bool:
+        """Start a dead part again, after a pause that doubles while it keeps dying at once."""
+        lived = time.monotonic() - self.started
+        if not self.dead or lived < self.patience:
+            return False
+        self.patience = RESTART_SECONDS if lived > STEADY_SECONDS else min(self.patience * 2, MAX_RESTART_SECONDS)
+        self.signal(signal.SIGKILL)  # whatever it left behind
+        self.start()
+        return True
 
     @property
     def dead(self) -> bool:
@@ -52,10 +68,15 @@ class Command(DeskCommand):
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument(
+            "--demo", action="store_true", help="first migrate, and load the demo desk if it is not there"
+        )
         parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="worker processes; default: cores")
 
     def run(self, **options: Any) -> None:
         self._check_port(options["host"], options["port"])
+        if options["demo"]:
+            self._prepare_demo()
         self._clear_metrics()
         parts = [Part(name, command) for name, command in commands(options).items()]
         signal.signal(signal.SIGTERM, _interrupt)
@@ -81,6 +102,15 @@ class Command(DeskCommand):
                 raise DeskError(
                     f"port {port} on {host} cannot be used: {error.strerror}; choose another: PORT=8001 make run"
                 ) from None
+
+    def _prepare_demo(self) -> None:
+        """Seeding loads torch, so it happens in a process that ends; a seeded desk starts without it."""
+        call_command("migrate", verbosity=0)
+        if not is_seeded():
+            self.stdout.write("Loading the demo desk (once, about a minute)…")
+            self.stdout.flush()
+            if subprocess.run([sys.executable, "manage.py", "seed_demo"], cwd=settings.BASE_DIR).returncode:
+                raise DeskError("the demo desk could not be loaded; the reason stands above")
 
     def _clear_metrics(self) -> None:
         """Counters of processes that are gone; only whoever starts all of them may do this."""
@@ -110,10 +140,8 @@ class Command(DeskCommand):
 
     def _restart_dead(self, parts: list[Part]) -> None:
         for part in parts:
-            if part.dead and time.monotonic() - part.started > RESTART_SECONDS:
-                self.stderr.write(f"{part.name} stopped with code {part.process.returncode}; starting it again")
-                part.signal(signal.SIGKILL)  # whatever it left behind
-                part.start()
+            if part.restart_if_dead():
+                self.stderr.write(f"{part.name} had stopped; it is started again")
 
 
 def commands(options: dict[str, Any]) -> dict[str, list[str]]:
