@@ -9,8 +9,9 @@ fitted on, so that a first start trains nothing. After a change of the corpus re
 import json
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from ml.artifact import data_hash
+from ml.artifact import data_hash, save_artifact
 from ml.data import load_corpus
 from ml.encoder import MINILM, resolve_encoder
 from ml.errors import ArtifactError
@@ -44,10 +45,17 @@ def load_starter():
     return Trained(model, space, Calibration(**about["calibration"]), settings)
 
 
+def starter_metrics() -> dict:
+    """What was measured on the corpus's test split when the heads were built."""
+    return json.loads(ABOUT.read_text())["metrics"]
+
+
 def build_starter(*, progress: bool = True) -> None:
-    """Fit the heads on the corpus's training split and write them."""
+    """Fit the heads on the corpus's training split, measure them on its test split, and write both."""
     from safetensors.torch import save_file
 
+    from ml.evaluation import report, run
+    from ml.predictor import Predictor
     from ml.training import train_frozen
 
     examples = load_corpus("train")
@@ -55,10 +63,14 @@ def build_starter(*, progress: bool = True) -> None:
     trained = train_frozen(examples, encoder=MINILM, space=space, progress=progress)
     HEADS.parent.mkdir(exist_ok=True)
     save_file({k: v.contiguous() for k, v in trained.model.state_dict().items() if k.startswith(PREFIXES)}, HEADS)
+    with TemporaryDirectory() as folder:
+        artifact = save_artifact(trained, Path(folder) / "starter", version="starter", examples=examples)
+        metrics = report(run(Predictor(artifact.folder), load_corpus("test"), progress=progress))
     about = {
         "data_sha256": data_hash(examples),
         "hyperparameters": trained.hyperparameters,
         "calibration": asdict(trained.calibration),
+        "metrics": {name: metrics[name] for name in ("n", "type", "subtype", "per_department")},
         "labels": space.to_json(),
     }
     ABOUT.write_text(json.dumps(about, indent=1) + "\n")

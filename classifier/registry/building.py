@@ -22,10 +22,16 @@ def ensure_starter() -> ModelVersion:
         return alias.version
     if not (settings.MODELS_DIR / STARTER / "manifest.json").is_file():
         from ml.artifact import save_artifact
-        from ml.starter import load_starter
+        from ml.starter import load_starter, starter_metrics
 
-        folder, examples = settings.MODELS_DIR / STARTER, load_corpus("train")
-        save_artifact(load_starter(), folder, version=STARTER, examples=examples, trained_by="shipped with the desk")
+        save_artifact(
+            load_starter(),
+            settings.MODELS_DIR / STARTER,
+            version=STARTER,
+            examples=load_corpus("train"),
+            trained_by="shipped with the desk",
+            metrics=starter_metrics(),
+        )
     version = register(name=STARTER)
     promote(version=version)
     return version

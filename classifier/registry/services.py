@@ -25,7 +25,8 @@ def register(*, name: str) -> ModelVersion:
         artifact = load_artifact(settings.MODELS_DIR / name)
     except ArtifactError as error:
         raise DeskError(str(error)) from None
-    version, _ = ModelVersion.objects.update_or_create(version=name, defaults={"manifest": artifact.manifest})
+    facts = {"manifest": artifact.manifest, "metrics": artifact.manifest["metrics"]}
+    version, _ = ModelVersion.objects.update_or_create(version=name, defaults=facts)
     return version
 
 
