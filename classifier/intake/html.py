@@ -9,6 +9,7 @@ from inscriptis.model.config import ParserConfig
 
 MAX_HTML = 2 * 2**20
 _CONFIG = ParserConfig(css=CSS_PROFILES["strict"])
+_SPACES = re.compile(r"[^\S\n]{3,}")  # what is left of layout tables
 _BLANKS = re.compile(r"\n\s*\n\s*(?:\n\s*)+")
 _TAGS = nh3.ALLOWED_TAGS | {"font", "u", "center"}
 _ATTRIBUTES = {
@@ -29,7 +30,7 @@ def html_to_text(html: str) -> str:
         text = get_text(html[:MAX_HTML], _CONFIG)
     except Exception:  # lxml refuses some malformed documents outright; nh3 reads them all
         text = nh3.clean(html[:MAX_HTML], tags=set())
-    return _BLANKS.sub("\n\n", text).strip()
+    return _BLANKS.sub("\n\n", _SPACES.sub("  ", text)).strip()
 
 
 def clean_html(html: str) -> str:

@@ -151,6 +151,7 @@ def test_the_real_mbox_imports_whole(it, capsys):
     result = run(capsys, DATA / "emails.mbox.gz", department="it")
     assert (result["new"], result["duplicates"], result["rejected"]) == (560, 0, [])
     assert run(capsys, DATA / "emails.mbox.gz", department="it")["duplicates"] == 560
+    assert result["unreadable"] <= 3, "real mail is readable"
     assert Email.objects.filter(body="").count() <= 5
     assert Email.objects.exclude(automatic="").count() > 200
 

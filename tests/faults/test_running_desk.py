@@ -61,6 +61,7 @@ def test_a_killed_worker_loses_no_email(desk, received):
         return not left
 
     wait_for(all_classified, 170, lambda: f"{len(left)} left\n{(desk.var / 'desk.log').read_text()}")
+    assert client("GET", f"emails/{max(received)}")[1]["type"]
 
 
 def test_eight_reviewers_over_all_items_answer_each_once(desk, received, tmp_path):

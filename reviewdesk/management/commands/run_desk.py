@@ -36,9 +36,7 @@ class Part:
 
     def start(self) -> None:
         self.started = time.monotonic()
-        # One thread a process: the worker has a process for each core, and more threads only wait for each other.
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        self.process = subprocess.Popen(self.command, cwd=settings.BASE_DIR, env=environment, start_new_session=True)
+        self.process = subprocess.Popen(self.command, cwd=settings.BASE_DIR, start_new_session=True)
 
     def restart_if_dead(self) -> bool:
         """Start a dead part again, after a pause that doubles while it keeps dying at once."""
@@ -146,9 +144,11 @@ class Command(DeskCommand):
 
 def commands(options: dict[str, Any]) -> dict[str, list[str]]:
     """The three processes; the first is the web server."""
-    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "reviewdesk.celery"]
+    # One thread a process: the worker has a process for each core, and more threads only wait for each other.
+    python = ["env", "OMP_NUM_THREADS=1", sys.executable]
+    celery = [*python, "-m", "celery", "--quiet", "-A", "reviewdesk.celery"]
     bind = f"{options['host']}:{options['port']}"
-    gunicorn = [sys.executable, "-m", "gunicorn", "reviewdesk.wsgi", "--bind", bind, "--worker-class", "gthread"]
+    gunicorn = [*python, "-m", "gunicorn", "reviewdesk.wsgi", "--bind", bind, "--worker-class", "gthread"]
     return {
         "web": [*gunicorn, "--workers", "1", "--threads", "8", "--timeout", "120", "--log-level", "warning"],
         "worker": [*celery, "worker", "--concurrency", str(options["workers"]), "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"],
