@@ -1,5 +1,7 @@
 """The label in force on an email, and the only writer of it."""
 
+from django.db.models import Q
+
 from classifier.models import Department, Email, EmailType, Prediction, Subtype, Verification
 from reviewdesk.errors import DeskError
 
@@ -26,7 +28,8 @@ def label_by_person(*, email: Email, verification: Verification) -> None:
 
 def withdraw_person_label(*, email: Email) -> None:
     """After an undo: back to the latest answer still in force, or to the model's."""
-    left = confirmed(email.verifications.all()).order_by("-id").first()
+    here = Q(subtype__isnull=True) | Q(subtype__department=email.department_id)
+    left = confirmed(email.verifications.filter(here)).order_by("-id").first()
     if left is not None:
         label_by_person(email=email, verification=left)
         return
@@ -41,7 +44,7 @@ def withdraw_person_label(*, email: Email) -> None:
 def forget_prediction(*, email: Email, department: Department) -> None:
     """Move an email to another department, where it waits for a new prediction."""
     email.department = department
-    email.prediction, email.queued_at, email.work_until = None, None, None
+    email.prediction, email.verification, email.queued_at, email.work_until = None, None, None, None
     email.type, email.subtype, email.confidence = "", None, None
     _save(email, "department", "queued_at")
 

@@ -9,7 +9,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,12 +35,15 @@ class Example:
     sender: str = ""
 
 
-def read_rows(file: Path, *, need_department: bool = True) -> Iterator[tuple[int, dict[str, str]]]:
+def read_rows(
+    file: Path, *, need_department: bool = True, on_broken: Callable[[DataError], object] | None = None
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, row) of a CSV or JSONL file; undecodable bytes are replaced.
 
-    Raises DataError for another kind of file, a CSV without the columns, or a broken line.
+    Raises DataError for another kind of file, a CSV without the columns, or a broken line;
+    broken JSONL lines go to `on_broken` where it is given, and the rest is read.
     """
-    kind = Path(file.name.removesuffix(".gz")).suffix.lower()
+    kind = Path(file.name.lower().removesuffix(".gz")).suffix
     if kind not in (".csv", ".jsonl"):
         raise DataError(f"ends in {kind or 'nothing'!r}; allowed: .csv, .jsonl, each also .gz", file=file.name)
     with open_binary(file) as raw:
@@ -48,7 +51,7 @@ def read_rows(file: Path, *, need_department: bool = True) -> Iterator[tuple[int
         if kind == ".csv":
             yield from _csv_rows(stream, file, need_department)
         else:
-            yield from _jsonl_rows(stream, file)
+            yield from _jsonl_rows(stream, file, on_broken)
 
 
 def _csv_rows(stream: io.TextIOBase, file: Path, need_department: bool) -> Iterator[tuple[int, dict[str, str]]]:
@@ -65,16 +68,22 @@ def _csv_rows(stream: io.TextIOBase, file: Path, need_department: bool) -> Itera
         raise DataError(f"is not CSV: {error}", file=file.name, line=reader.line_num) from None
 
 
-def _jsonl_rows(stream: io.TextIOBase, file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _jsonl_rows(
+    stream: io.TextIOBase, file: Path, on_broken: Callable[[DataError], object] | None
+) -> Iterator[tuple[int, dict[str, str]]]:
     for number, line in enumerate(stream, 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"is not JSON: {error}", file=file.name, line=number) from None
-        if not isinstance(row, dict):
-            raise DataError("is not a JSON object", file=file.name, line=number)
+            if not isinstance(row, dict):
+                raise ValueError("not an object")
+        except (ValueError, RecursionError) as error:
+            broken = DataError(f"is not a JSON object: {error}"[:200], file=file.name, line=number)
+            if on_broken is None:
+                raise broken from None
+            on_broken(broken)
+            continue
         yield number, {str(k): "" if v is None else str(v) for k, v in row.items()}
 
 

@@ -20,9 +20,10 @@ _INTRO = re.compile(
 _BY_CLIENT = re.compile(r"\S@\S|\d{1,2}[:.h]\d{2}")
 _SEPARATOR = re.compile(
     r"^\s*(?:-{2,}\s*(?:original message|ursprüngliche nachricht|message d'origine|mensaje original|"
-    r"forwarded message|messaggio originale|oorspronkelijk bericht)\s*-{2,}|_{20,})\s*$",
+    r"forwarded message|messaggio originale|oorspronkelijk bericht)\s*-{2,})\s*$",
     re.IGNORECASE,
 )
+_UNDERSCORES = re.compile(r"^\s*_{20,}\s*$")  # Outlook draws one above the headers of the history
 _HEADER = re.compile(r"^\s*\*?(?:from|von|de|da|van)\s*:\*?\s+\S", re.IGNORECASE)
 _HEADER_NEXT = re.compile(
     r"^\s*\*?(?:sent|date|to|cc|subject|gesendet|datum|an|betreff|envoyé|à|objet|enviado|para|asunto|inviato|"
@@ -67,6 +68,8 @@ def _history_start(lines: list[str]) -> int:
     for i, line in enumerate(lines):
         following = lines[i + 1 : i + 4]
         if _SEPARATOR.match(line):
+            return i
+        if _UNDERSCORES.match(line) and any(_HEADER.match(x) for x in following):
             return i
         if _HEADER.match(line) and sum(bool(_HEADER_NEXT.match(x)) for x in following) >= 2:
             return i

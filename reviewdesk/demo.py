@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from classifier.intake.parsed import ParsedEmail
 from classifier.intake.services import BATCH, Intake
-from classifier.models import Department, Email, ModelAlias
+from classifier.models import Department, Email, ModelAlias, SampleDraw
 from classifier.registry.building import ensure_starter
 from classifier.review.opening import draw_weekly_sample
 from classifier.taxonomy import load_starter_taxonomy
@@ -45,7 +45,7 @@ def seed(*, say: Callable[[str], object], limit: int | None = None) -> None:
     if Document.objects.count() < len(load_articles()):
         index_articles()
         say(f"{Document.objects.count()} articles indexed")
-    if limit != 0 and not Email.objects.exists():
+    if limit != 0 and not is_seeded():
         receive_emails(limit)
         say(
             f"{Email.objects.count()} emails received, {Email.objects.filter(prediction__isnull=False).count()} classified"
@@ -53,8 +53,8 @@ def seed(*, say: Callable[[str], object], limit: int | None = None) -> None:
 
 
 def is_seeded() -> bool:
-    """Whether a desk, the demo's or a real one, is here: a production model and an email."""
-    return ModelAlias.objects.exists() and Email.objects.exists()
+    """Whether the demo desk is whole: drawing a weekly sample is its last step."""
+    return ModelAlias.objects.exists() and SampleDraw.objects.exists()
 
 
 def make_people() -> None:
@@ -79,7 +79,8 @@ def index_articles() -> None:
 
 def receive_emails(limit: int | None = None) -> None:
     """The corpus's test split and a few odd ones, classified here, the newest drafted for too."""
-    parsed = demo_emails(limit)
+    known = set(Email.objects.values_list("message_id", flat=True))  # of a start that was broken off
+    parsed = [p for p in demo_emails(limit) if p.message_id not in known]
     intake = Intake()
     for start in range(0, len(parsed), BATCH):
         received = intake.receive(parsed[start : start + BATCH])

@@ -71,7 +71,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "reviewdesk.people.login.DeskLoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -154,6 +154,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat")
 CELERY_BEAT_SCHEDULE = {
     "classify what no task is working on": {"task": "workflow.sweep_unclassified", "schedule": 15.0},
     "draft what no task is working on": {"task": "workflow.sweep_undrafted", "schedule": 15.0},
+    "import what no task is importing": {"task": "classifier.sweep_imports", "schedule": 60.0},
     "send what is due": {"task": "responses.send_due", "schedule": 2.0},
     "weekly sample": {"task": "classifier.draw_weekly_sample", "schedule": 3600.0},
 }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from classifier.models import Email
-from classifier.prediction.services import claim_unclassified, classify_text, release, store_prediction
+from classifier.prediction.services import claim_unclassified, classify_text, release, store_prediction, unclassified
 from classifier.review.opening import open_if_unsure
 from responses.drafting.services import request_draft
 from reviewdesk.backends import enqueue
@@ -24,22 +24,23 @@ def process(*, ids: Sequence[int]) -> None:
     draft(ids=ids)
 
 
-def classify(*, ids: Sequence[int]) -> int:
-    """Classify those that have no prediction, and open reviews for the unsure; returns how many."""
-    done = 0
+def classify(*, ids: Sequence[int]) -> None:
+    """Classify those that have no prediction, open reviews for the unsure, and note wanted drafts."""
     for email in claim_unclassified(ids=ids):
         try:
             answer = classify_text(
                 department=email.department, subject=email.subject, body=email.body, email_id=email.pk
             )
             with transaction.atomic():
-                prediction = store_prediction(email=email, answer=answer)
-                open_if_unsure(email=email, prediction=prediction)
-            done += 1
+                now = unclassified(email)
+                if now is not None:
+                    prediction = store_prediction(email=now, answer=answer)
+                    open_if_unsure(email=now, prediction=prediction)
+                    if request_draft(email=now):
+                        enqueue("workflow.write_drafts", [now.pk])
         except Exception:
             logger.exception("email %s could not be classified; it will be tried again", email.pk)
             release(email=email)
-    return done
 
 
 def draft(*, ids: Sequence[int]) -> None:

@@ -94,7 +94,7 @@ def _receive(intake: Intake, index: int, row: Any) -> dict[str, Any]:
     if not checked.is_valid():
         return _refused(index, checked.errors)
     try:
-        parsed = row_email({k: str(v) for k, v in row.items() if v is not None})
+        parsed = row_email({k: str(row[k]) for k in map(str, checked.fields) if row.get(k) is not None})
     except ValueError as error:
         field, reason = error.args
         return _refused(index, {field: [reason]})

@@ -13,7 +13,7 @@ _BOUNCE_SUBJECT = re.compile(
 )
 _REPLY_SUBJECT = re.compile(
     r"^(?:auto(?:matic|matische)?[- ]?(?:reply|antwort|response)|out of (?:the )?office|abwesenheit|"
-    r"réponse automatique|respuesta automática|risposta automatica)",
+    r"réponse automatique|respuesta automática|risposta automatica)\s*(?:[:\-–(]|$)",
     re.IGNORECASE,
 )
 

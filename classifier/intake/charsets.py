@@ -9,7 +9,7 @@ from charset_normalizer import from_bytes
 _USUAL_MEANING = {"ascii": "cp1252", "iso8859-1": "cp1252", "gb2312": "gb18030", "ks_c_5601-1987": "cp949"}
 _DETECT_BYTES = 20_000
 _DENSE, _ENOUGH = 0.15, 32  # share of 8-bit bytes, and length in bytes, from which a guess is worth making
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def decode(data: bytes, declared: str | None) -> tuple[str, str]:
@@ -21,14 +21,14 @@ def decode(data: bytes, declared: str | None) -> tuple[str, str]:
     named = (declared or "").strip().strip("\"'").lower()
     text = _strict(data, named)
     if text is not None:
-        return _printable(text), ""
+        return printable(text), ""
     text = _strict(data, "utf-8")
     if text is not None:
         note = "" if not named else f"charset said {named!r}, read as utf-8"
-        return _printable(text), note
+        return printable(text), note
     encoding = _guess(data[:_DETECT_BYTES])
     text = data.decode(encoding, errors="replace")
-    return _printable(text), f"charset said {named or 'nothing'!r}, read as {encoding}"
+    return printable(text), f"charset said {named or 'nothing'!r}, read as {encoding}"
 
 
 def _strict(data: bytes, name: str) -> str | None:
@@ -68,5 +68,6 @@ def _is_really_utf8(data: bytes) -> bool:
     return True
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Text that a database and a page can hold: no control characters, no lone surrogates."""
     return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -1,12 +1,14 @@
 """Parses one raw message into a ParsedEmail; whatever is wrong with it is noted, never raised."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.header import decode_header
 from email.message import Message
 from email.policy import compat32
 from email.utils import getaddresses, parseaddr, parsedate_to_datetime
+from typing import Any
 
 from classifier.intake.automatic import automatic_kind
 from classifier.intake.charsets import decode
@@ -34,13 +36,12 @@ def _parse(raw: bytes) -> ParsedEmail:
     subject = _header(message, "Subject", defects)
     name, address = _sender(message, defects)
     plain, html, attachments = _walk(message, defects)
-    body = plain or (html_to_text(html) if html else "")
     return ParsedEmail(
         sender_name=name,
         sender_address=address,
-        to=", ".join(a for _, a in getaddresses([_header(message, "To", defects)]) if a)[:2000],
+        to=", ".join(a for _, a in getaddresses([str(message.get("To") or "")]) if a)[:2000],
         subject=subject[:1000],
-        body=body[:MAX_BODY],
+        body=plain[:MAX_BODY],
         html=html[:MAX_BODY],
         received_at=_date(message, defects),
         message_id=_first_id(message, "Message-ID"),
@@ -57,8 +58,10 @@ def _parse(raw: bytes) -> ParsedEmail:
 def _header(message: Message, name: str, defects: list[str]) -> str:
     """A header as text: encoded words decoded, raw 8-bit bytes guessed, folds removed."""
     value = message.get(name)
-    if value is None:
-        return ""
+    return "" if value is None else _decoded(value, name, defects)
+
+
+def _decoded(value: Any, name: str, defects: list[str]) -> str:
     try:
         pieces = decode_header(value)
     except Exception:
@@ -76,9 +79,10 @@ def _header(message: Message, name: str, defects: list[str]) -> str:
 
 def _sender(message: Message, defects: list[str]) -> tuple[str, str]:
     for header in ("From", "Reply-To", "Sender"):
-        name, address = parseaddr(_header(message, header, defects))
-        if "@" in address:
-            return name[:200], address.lower()[:254]
+        # The address is taken before decoding: an encoded name may hold commas and other addresses.
+        name, address = parseaddr(" ".join(str(message.get(header) or "").split()))
+        if "@" in address and "=?" not in address:
+            return _decoded(name, header, defects)[:200], address.lower()[:254]
     defects.append("no sender address")
     return _header(message, "From", defects)[:200], ""
 
@@ -106,14 +110,13 @@ def _date(message: Message, defects: list[str]) -> datetime | None:
 
 
 def _walk(message: Message, defects: list[str]) -> tuple[str, str, list[ParsedAttachment]]:
-    """Plain text, HTML and attachments; of alternatives both are kept, further text parts are joined."""
+    """Text, HTML and attachments; of alternatives the plain text is the text, further parts are joined."""
     plain: list[str] = []
     html: list[str] = []
     attachments: list[ParsedAttachment] = []
-    for part in message.walk():
-        if part.is_multipart():
-            if part.get_content_type() == "message/rfc822" and part is not message:
-                attachments.append(_forwarded(part))
+    for part in _leaves(message):
+        if part.get_content_type() == "message/rfc822":
+            attachments.append(_forwarded(part))
             continue
         payload = bytes(part.get_payload(decode=True) or b"")  # type: ignore[arg-type]
         defects.extend(type(d).__name__ for d in part.defects)
@@ -122,10 +125,30 @@ def _walk(message: Message, defects: list[str]) -> tuple[str, str, list[ParsedAt
             text, note = decode(payload, part.get_content_charset())
             if note:
                 defects.append(note)
-            (plain if kind == "text/plain" else html).append(text)
+            if kind == "text/html":
+                html.append(text)
+            if kind == "text/plain" or not getattr(part, "has_plain_sibling", False):
+                plain.append(text if kind == "text/plain" else html_to_text(text))
         elif payload:
             attachments.append(ParsedAttachment(_filename(part, defects), kind[:120], payload))
     return "\n".join(plain).strip("\n"), "\n".join(html), attachments
+
+
+def _leaves(message: Message) -> Iterator[Message]:
+    """The parts that are not containers, in order; a forwarded message is one part.
+
+    HTML that only repeats the plain text of its multipart/alternative is marked.
+    """
+    if not message.is_multipart() or message.get_content_type() == "message/rfc822":
+        yield message
+        return
+    parts = [p for p in message.get_payload() if isinstance(p, Message)]
+    leaves = [leaf for part in parts for leaf in _leaves(part)]
+    texts = [p for p in leaves if p.get_content_type() == "text/plain" and p.get_payload(decode=True)]
+    if message.get_content_type() == "multipart/alternative" and texts:
+        for leaf in leaves:
+            leaf.has_plain_sibling = True  # type: ignore[attr-defined]
+    yield from leaves
 
 
 def _forwarded(part: Message) -> ParsedAttachment:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from django.utils.dateparse import parse_datetime
 
+from classifier.intake.charsets import printable
 from classifier.intake.mime import parse_message
 from classifier.intake.parsed import MAX_MESSAGE_BYTES, ParsedEmail, Rejected
 from ml.data import BODY_COLUMNS, read_rows
@@ -95,12 +96,16 @@ def _messages(stream: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _read_rows(file: Path, shown: str, need_department: bool) -> Iterator[Item]:
-    for line, row in read_rows(file, need_department=need_department):
+    broken: list[DataError] = []
+    for line, row in read_rows(file, need_department=need_department, on_broken=broken.append):
+        yield from (Rejected(shown, e.reason, e.line, e.field) for e in broken)
+        broken.clear()
         try:
             yield row_email(row, line=line)
         except ValueError as error:
             field, reason = error.args
             yield Rejected(shown, reason, line=line, field=field)
+    yield from (Rejected(shown, e.reason, e.line, e.field) for e in broken)
 
 
 def row_email(row: dict[str, str], *, line: int | None = None) -> ParsedEmail:
@@ -108,6 +113,7 @@ def row_email(row: dict[str, str], *, line: int | None = None) -> ParsedEmail:
 
     Raises ValueError(field, reason).
     """
+    row = {key: printable(value) for key, value in row.items()}
     body = next((row[c] for c in BODY_COLUMNS if row.get(c)), "")
     if len(body.encode("utf-8", "replace")) > MAX_MESSAGE_BYTES:
         raise ValueError("body", too_big(len(body.encode("utf-8", "replace"))))
@@ -116,8 +122,8 @@ def row_email(row: dict[str, str], *, line: int | None = None) -> ParsedEmail:
         sender_name=name[:200],
         sender_address=address.lower()[:254],
         to=row.get("to", "")[:2000],
-        subject=row.get("subject", "").replace("\x00", "")[:1000],
-        body=body.replace("\x00", "").replace("\r\n", "\n"),
+        subject=row.get("subject", "")[:1000],
+        body=body,
         received_at=row_date(row.get("received_at", "")),
         message_id=row.get("message_id", "")[:500],
         in_reply_to=row.get("in_reply_to", "")[:500],
@@ -134,8 +140,9 @@ def row_date(value: str) -> datetime | None:
         return None
     try:
         date = parse_datetime(value)
-    except ValueError:
+        date = date and (date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC))
+    except (ValueError, OverflowError):
         date = None
     if date is None:
         raise ValueError("received_at", f"is {value[:60]!r}; allowed: ISO 8601, such as 2026-11-23T09:30:00Z")
-    return date.replace(tzinfo=UTC) if date.tzinfo is None else date
+    return date

@@ -44,7 +44,7 @@ class Intake:
     def __init__(self, *, department: Department | None = None, create_labels: bool = False):
         self.department = department
         self.create_labels = create_labels
-        self._occurrences: Counter[str] = Counter()
+        self._occurrences: Counter[tuple[int, str]] = Counter()
         self._mailboxes: dict[str, Mailbox] = {}
 
     def receive(self, parsed: Sequence[ParsedEmail]) -> list[Received]:
@@ -98,8 +98,8 @@ class Intake:
                 return base, False, known[base]
             return other, True, known.get(other)
         key = _digest(content)
-        self._occurrences[key] += 1
-        identity = f"h:{key}:{self._occurrences[key]}"
+        self._occurrences[mailbox.pk, key] += 1
+        identity = f"h:{key}:{self._occurrences[mailbox.pk, key]}"
         return identity, False, Email.objects.filter(mailbox=mailbox, identity=identity).first()
 
 
@@ -122,7 +122,7 @@ def content_hash(parsed: ParsedEmail) -> str:
     if parsed.raw:
         return sha256(parsed.raw.replace(b"\r\n", b"\n").rstrip(b"\n")).hexdigest()
     date = parsed.received_at.isoformat() if parsed.received_at else ""
-    fields = [parsed.sender_address, parsed.sender_name, date, parsed.subject, parsed.body]
+    fields = [parsed.sender_address, parsed.sender_name, date, parsed.subject, parsed.body, parsed.external_id]
     return sha256(json.dumps(fields).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -154,7 +154,7 @@ def _store(parsed: ParsedEmail, mailbox: Mailbox, identity: str, content: str, r
         defects=list(parsed.defects),
     )
     _store_attachments(email, parsed)
-    add_to_thread(thread=thread, email=email)
+    add_to_thread(thread=thread, email=email, closed=closed)
     index_email(email)
     return email
 

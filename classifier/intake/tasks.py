@@ -1,15 +1,19 @@
 """Imports an uploaded file on the worker, noting progress on its row."""
 
 import logging
+from datetime import timedelta
 from pathlib import Path
 
 from celery import shared_task
+from django.utils import timezone
 
 from classifier.intake.files import import_file
 from classifier.intake.parsed import ImportResult
 from classifier.models import ImportRun
+from reviewdesk.backends import enqueue
 
 logger = logging.getLogger(__name__)
+LOST = timedelta(minutes=2)  # without a sign of life
 
 
 @shared_task(name="classifier.import_upload")
@@ -36,3 +40,12 @@ def import_upload(pk: int) -> None:
         logger.exception("import %s failed", pk)
         run.status, run.error = ImportRun.Status.FAILED, f"{type(error).__name__}: {error}"
     run.save()
+
+
+@shared_task(name="classifier.sweep_imports")
+def sweep_imports() -> None:
+    """Start again the imports whose task was lost; what they had stored comes up as duplicates."""
+    unfinished = ImportRun.objects.filter(status__in=[ImportRun.Status.WAITING, ImportRun.Status.RUNNING])
+    for pk in unfinished.filter(touched_at__lt=timezone.now() - LOST).values_list("pk", flat=True):
+        ImportRun.objects.filter(pk=pk).update(touched_at=timezone.now())
+        enqueue("classifier.import_upload", pk)

@@ -45,13 +45,15 @@ def _answered_before_it_came(mailbox: Mailbox, customer: Customer, message_id: s
     return email.thread if email else None
 
 
-def add_to_thread(*, thread: Thread, email: Email) -> None:
-    """Make the newest email the thread's face; mail from a person reopens an answered thread."""
+def add_to_thread(*, thread: Thread, email: Email, closed: bool) -> None:
+    """Make the newest email the thread's face; mail from a person reopens it, unless it came `closed`."""
     if email.message_id:
         ThreadReference.objects.create(thread=thread, message_id=email.message_id)
     if thread.latest_email_id is None or email.received_at >= thread.last_message_at:
-        thread.latest_email = email
+        # An out-of-office must not hide the question that it follows.
+        if thread.latest_email is None or thread.latest_email.automatic or not email.automatic:
+            thread.latest_email = email
         thread.last_message_at = email.received_at
-        if thread.status == Thread.Status.ANSWERED and not email.automatic:
+        if thread.status != Thread.Status.OPEN and not email.automatic and not closed:
             thread.status = Thread.Status.OPEN
         thread.save(update_fields=["latest_email", "last_message_at", "status"])

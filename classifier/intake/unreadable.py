@@ -39,7 +39,7 @@ def unreadable_kind(subject: str, body: str) -> str:
 def _is_gibberish(text: str) -> bool:
     text = " ".join(_without_accents(text).split())
     shortened = _REPEATED.sub(" ", text)
-    if len(shortened) < len(text) / 2:
+    if len(_LETTER.findall(shortened)) < len(_LETTER.findall(text)) / 2:
         return True  # the same few characters over and over
     words = [w for w in _LATIN_WORD.findall(shortened) if len(w) > 2]
     letters = len(_LETTER.findall(shortened))

@@ -76,6 +76,17 @@ def claim_unclassified(*, ids: Sequence[int]) -> list[Email]:
     return list(Email.objects.filter(pk__in=claimed).select_related("department", "thread"))
 
 
+def unclassified(email: Email) -> Email | None:
+    """The email as it is now, locked; None when it was moved or classified while the model was thinking."""
+    waiting = Email.objects.select_for_update().filter(
+        pk=email.pk, department=email.department, prediction__isnull=True
+    )
+    now = waiting.first()
+    if now is None:
+        Email.objects.filter(pk=email.pk).update(work_until=None)
+    return now
+
+
 def store_prediction(*, email: Email, answer: Answer) -> Prediction:
     """Keep the whole distribution and put the label in force, in the caller's transaction."""
     scores = answer.scores

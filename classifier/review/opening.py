@@ -16,6 +16,9 @@ SAMPLE_DAYS = 7
 
 def open_if_unsure(*, email: Email, prediction: Prediction) -> ReviewItem | None:
     """Open a review when the email is unreadable or its subtype is withheld; once an email."""
+    waiting = ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN)
+    if waiting.update(prediction=prediction, margin=_margin(prediction)):
+        return waiting.get()  # moved here with its review: what is shown is what is verified
     if email.verification_id is not None or email.automatic:
         return None
     if email.unreadable:
@@ -88,11 +91,20 @@ def flag(*, email: Email, reason: str) -> ReviewItem:
     """Send an email to an admin."""
     if email.prediction is None:
         raise DeskError("This email is not classified yet; wait a moment and try again.")
+    waits = {"flagged": True, "flag_reason": reason, "priority": PRIORITY[Source.FLAGGED]}
+    open_item = ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN)
+    if open_item.update(**waits, holder=None, lease="", lease_until=None):
+        return open_item.get()
     return _open(email, email.prediction, Source.FLAGGED, f"flagged: {reason}"[:200], flagged=True, flag_reason=reason)
 
 
-def _open(email: Email, prediction: Prediction, source: Source, reason: str, **fields) -> ReviewItem:
+def _margin(prediction: Prediction) -> float:
+    """How far the best subtype is ahead of the second."""
     probabilities = [p for _, p in prediction.distribution[:2]] + [0.0, 0.0]
+    return probabilities[0] - probabilities[1]
+
+
+def _open(email: Email, prediction: Prediction, source: Source, reason: str, **fields) -> ReviewItem:
     item, _ = ReviewItem.objects.get_or_create(
         email=email,
         status=ReviewItem.Status.OPEN,
@@ -101,7 +113,7 @@ def _open(email: Email, prediction: Prediction, source: Source, reason: str, **f
             "source": source,
             "reason": reason,
             "priority": PRIORITY[source],
-            "margin": probabilities[0] - probabilities[1],
+            "margin": _margin(prediction),
             **fields,
         },
     )

@@ -1,6 +1,7 @@
 """What a reviewer does with an item: confirm, skip, flag, move, undo. Each answer is one row."""
 
 from dataclasses import dataclass
+from secrets import token_hex
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -169,14 +170,12 @@ def undo(*, user: User) -> ReviewItem:
 def _reopen(last: Verification, user: User, now) -> None:
     """Open the item again and hold it, unless somebody else works on it or has answered since."""
     item = ReviewItem.objects.get(pk=last.item_id)
-    later = item.verifications.filter(pk__gt=last.pk, superseded_by__isnull=True).exclude(
-        action=Verification.Action.UNDO
-    )
+    since = Verification.objects.filter(email=last.email_id, pk__gt=last.pk, superseded_by__isnull=True)
+    later = since.exclude(action=Verification.Action.UNDO)
+    another = ReviewItem.objects.filter(email=last.email_id, status=ReviewItem.Status.OPEN).exclude(pk=item.pk)
     held = item.holder_id not in (None, user.pk) and item.lease_until and item.lease_until >= now
-    if later.exists() or held:
+    if later.exists() or another.exists() or held:
         raise Conflict("Somebody else has taken this email up since; ask them or an admin.", code="held_by_other")
-    from secrets import token_hex
-
     fields = {"flagged": False, "flag_reason": ""} if last.action == Verification.Action.FLAG else {}
     ReviewItem.objects.filter(holder=user, status=ReviewItem.Status.OPEN).update(
         holder=None, lease="", lease_until=None

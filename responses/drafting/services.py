@@ -75,10 +75,10 @@ def _write(email_id: int) -> bool:
     start = perf_counter()
     try:
         reply = drafter.get().draft(_request(email))
+        store_draft(email=email, reply=reply, latency_ms=(perf_counter() - start) * 1000)
     except Exception as error:
         _note_failure(email_id, error)
         return False
-    store_draft(email=email, reply=reply, latency_ms=(perf_counter() - start) * 1000)
     return True
 
 
@@ -94,9 +94,18 @@ def _request(email: Email) -> Request:
     )
 
 
-def store_draft(*, email: Email, reply: Reply, latency_ms: float) -> Draft:
-    """Put a new draft in the place of the live one, and close the job."""
+def store_draft(*, email: Email, reply: Reply, latency_ms: float) -> Draft | None:
+    """Put a new draft in the place of the live one, and close the job.
+
+    None, and the live one stays, when it was approved or edited after the new one was asked for.
+    """
     with transaction.atomic():
+        jobs = DraftJob.objects.filter(email=email)
+        asked = jobs.get().queued_at
+        kept = Q(status=Draft.Status.APPROVED) | Q(status__in=LIVE, edited_by__isnull=False, saved_at__gt=asked)
+        jobs.update(done_at=timezone.now(), work_until=None, error="")
+        if email.drafts.filter(kept).exists():
+            return None
         email.drafts.filter(status__in=LIVE).update(status=Draft.Status.REPLACED)
         draft = Draft.objects.create(
             email=email,
@@ -119,7 +128,6 @@ def store_draft(*, email: Email, reply: Reply, latency_ms: float) -> Draft:
             )
             for s in reply.sources
         )
-        DraftJob.objects.filter(email=email).update(done_at=timezone.now(), work_until=None, error="")
     return draft
 
 
@@ -140,11 +148,22 @@ def sweep_undrafted() -> int:
     forgotten = DraftJob.objects.filter(
         _unheld(now), done_at__isnull=True, attempts__lt=MAX_ATTEMPTS, queued_at__lt=now - PATIENCE
     )
+    _note_wanted()
     ids = list(forgotten.order_by("id").values_list("email_id", flat=True)[:500])
     DraftJob.objects.filter(email_id__in=ids).update(queued_at=now)
     for start in range(0, len(ids), EMAILS_PER_TASK):
         enqueue("workflow.write_drafts", ids[start : start + EMAILS_PER_TASK])
     return len(ids)
+
+
+def _note_wanted() -> None:
+    """Ask for the drafts that are wanted and were never asked for, such as after a lost task."""
+    wanted = Email.objects.filter(
+        draft_job__isnull=True, prediction__isnull=False, automatic="", unreadable="", thread__status=Thread.Status.OPEN
+    ).exclude(type__in=["", "spam"])
+    for email in wanted.select_related("thread")[:200]:
+        if request_draft(email=email):
+            enqueue("workflow.write_drafts", [email.pk])
 
 
 def _unheld(now) -> Q:

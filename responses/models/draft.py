@@ -15,6 +15,7 @@ class Draft(models.Model):
         READY = "ready", "Draft ready"
         NO_SOURCE = "no_source", "No source found"
         APPROVED = "approved"
+        SENT = "sent"
         REJECTED = "rejected"
         REPLACED = "replaced"
 

@@ -2,11 +2,12 @@
 
 import logging
 import re
+import smtplib
 from datetime import timedelta
 from email.utils import make_msgid
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import BadHeaderError, EmailMessage
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -20,14 +21,26 @@ logger = logging.getLogger(__name__)
 
 STALE = timedelta(minutes=5)
 MAX_REFERENCES = 20
+# Errors that prove that nothing left. After any other the server may have said yes: unknown.
+REFUSED = (
+    smtplib.SMTPConnectError,
+    smtplib.SMTPHeloError,
+    smtplib.SMTPAuthenticationError,
+    smtplib.SMTPNotSupportedError,
+    smtplib.SMTPRecipientsRefused,
+    smtplib.SMTPSenderRefused,
+    smtplib.SMTPDataError,
+    ConnectionRefusedError,
+    BadHeaderError,
+    FileNotFoundError,
+    PermissionError,
+)
 Status = OutgoingMessage.Status
 
 
 def approve(*, draft: Draft, version: int, user: User) -> OutgoingMessage:
     """Put a draft in the outbox, to leave after the undo window. Raises Conflict on a stale version."""
     email = Email.objects.select_related("mailbox", "customer", "thread").get(pk=draft.email_id)
-    body = without_source_numbers(draft.body, list(draft.sources.values_list("number", flat=True))).strip()
-    _check_sendable(email, body)
     try:
         with transaction.atomic():
             live = Draft.objects.filter(
@@ -35,6 +48,9 @@ def approve(*, draft: Draft, version: int, user: User) -> OutgoingMessage:
             )
             if not live.update(status=Draft.Status.APPROVED, edited_by=user):
                 raise _stale(draft)
+            draft.refresh_from_db()  # the very words that the version names
+            body = without_source_numbers(draft.body, list(draft.sources.values_list("number", flat=True))).strip()
+            _check_sendable(email, body)
             message = _outgoing(email, draft, body, user)
             record(action="approve reply", target=email, actor=user, outgoing=message.pk)
     except IntegrityError:
@@ -101,7 +117,8 @@ def settle_unknown(*, message: OutgoingMessage, sent: bool, user: User) -> None:
     """An agent decides what became of a reply whose sending was cut off."""
     unclear = OutgoingMessage.objects.filter(pk=message.pk, status__in=[Status.UNKNOWN, Status.FAILED])
     with transaction.atomic():
-        if not unclear.update(status=Status.SENT if sent else Status.CANCELLED):
+        decided = {"status": Status.SENT, "sent_at": timezone.now()} if sent else {"status": Status.CANCELLED}
+        if not unclear.update(**decided):
             raise Conflict("Somebody has decided this already.", code="already_done")
         if sent:
             _after_sending(OutgoingMessage.objects.select_related("email__thread").get(pk=message.pk))
@@ -124,16 +141,18 @@ def _send(pk: int) -> bool:
     claimed = OutgoingMessage.objects.filter(pk=pk, status=Status.APPROVED)
     if not claimed.update(status=Status.SENDING, changed_at=timezone.now()):
         return False
+    mine = OutgoingMessage.objects.filter(pk=pk, status=Status.SENDING)
     message = OutgoingMessage.objects.select_related("email__thread").get(pk=pk)
     try:
         _mime(message).send()
     except Exception as error:
         logger.exception("reply %s could not be sent", pk)
-        OutgoingMessage.objects.filter(pk=pk).update(status=Status.FAILED, error=f"{type(error).__name__}: {error}")
+        status = Status.FAILED if isinstance(error, REFUSED) else Status.UNKNOWN
+        mine.update(status=status, error=f"{type(error).__name__}: {error}")
         return False
     with transaction.atomic():
-        OutgoingMessage.objects.filter(pk=pk).update(status=Status.SENT, sent_at=timezone.now())
-        _after_sending(message)
+        if mine.update(status=Status.SENT, sent_at=timezone.now()):
+            _after_sending(message)
     return True
 
 
@@ -146,6 +165,8 @@ def _mime(message: OutgoingMessage) -> EmailMessage:
 
 
 def _after_sending(message: OutgoingMessage) -> None:
-    """An answer that names our Message-ID shall join the thread; the thread counts as answered."""
+    """An answer that names our Message-ID shall join the thread, which is answered unless newer mail came."""
     ThreadReference.objects.create(thread=message.email.thread, message_id=message.message_id)
-    Thread.objects.filter(pk=message.email.thread_id, status=Thread.Status.OPEN).update(status=Thread.Status.ANSWERED)
+    Draft.objects.filter(pk=message.draft_id).update(status=Draft.Status.SENT)
+    answered = Thread.objects.filter(pk=message.email.thread_id, latest_email=message.email_id)
+    answered.filter(status=Thread.Status.OPEN).update(status=Thread.Status.ANSWERED)

@@ -31,8 +31,8 @@ export async function post(url, fields = {}) {
       body: new URLSearchParams(fields),
       headers: { "X-CSRFToken": csrf(), Accept: "application/json" },
     });
-    const data = await response.json().catch(() => ({}));
-    return { ok: response.ok, status: response.status, data };
+    const data = await response.json().catch(() => ({ message: `The server answered ${response.status}.` }));
+    return { ok: response.ok && !response.redirected, status: response.status, data };
   } catch {
     return { ok: false, status: 0, data: { message: "The desk is out of reach." } };
   }
@@ -49,13 +49,12 @@ document.addEventListener("click", (event) => {
 // --- commands ------------------------------------------------------------------------------
 const commands = document.getElementById("commands");
 const filter = document.getElementById("commands-filter");
-const options = () => [...commands.querySelectorAll("[role=option]:not([hidden])")];
+const options = () => [...commands.querySelectorAll("li:not([hidden])")];
 
 function openCommands() {
   commands.querySelectorAll("[data-page-command]").forEach((li) => li.remove());
   for (const source of document.querySelectorAll("[data-key]:not([disabled])")) {
     const li = document.createElement("li");
-    li.setAttribute("role", "option");
     li.dataset.pageCommand = "";
     const b = Object.assign(document.createElement("button"), { type: "button", textContent: source.innerText.trim() });
     b.addEventListener("click", () => { commands.close(); source.click(); });
@@ -70,20 +69,20 @@ function openCommands() {
 
 function filterCommands() {
   const wanted = filter.value.toLowerCase();
-  for (const li of commands.querySelectorAll("[role=option]")) li.hidden = !li.textContent.toLowerCase().includes(wanted);
+  for (const li of commands.querySelectorAll("li")) li.hidden = !li.textContent.toLowerCase().includes(wanted);
   select(options()[0]);
 }
 
 function select(option) {
-  commands.querySelectorAll("[aria-selected]").forEach((li) => li.removeAttribute("aria-selected"));
-  option?.setAttribute("aria-selected", "true");
+  commands.querySelectorAll(".chosen").forEach((li) => li.classList.remove("chosen"));
+  option?.classList.add("chosen");
   option?.scrollIntoView({ block: "nearest" });
 }
 
 filter.addEventListener("input", filterCommands);
 commands.addEventListener("keydown", (event) => {
   const all = options();
-  const at = all.findIndex((li) => li.ariaSelected === "true" || li.getAttribute("aria-selected") === "true");
+  const at = all.findIndex((li) => li.classList.contains("chosen"));
   if (event.key === "ArrowDown") select(all[Math.min(at + 1, all.length - 1)]);
   else if (event.key === "ArrowUp") select(all[Math.max(at - 1, 0)]);
   else if (event.key === "Enter") all[at]?.firstElementChild.click();
@@ -102,7 +101,7 @@ document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing) return;
   if (event.ctrlKey && !event.altKey && event.key.toLowerCase() === "k") { event.preventDefault(); openCommands(); return; }
   const named = (event.ctrlKey || event.metaKey ? "Ctrl+" : "") + event.key;
-  if (named.startsWith("Ctrl+")) return run(named, event);
+  if (named.startsWith("Ctrl+")) { if (!dialogOpen()) run(named, event); return; }
   if (event.key === "Escape" && typing(document.activeElement)) { document.activeElement.blur(); return; }
   if (event.altKey || typing(event.target) || dialogOpen()) return;
   if (going) { going = false; return go(event); }
@@ -135,4 +134,6 @@ document.body.addEventListener("htmx:responseError", (event) => {
 document.body.addEventListener("htmx:sendError", () => {
   toast("The desk is out of reach; what you wrote is kept here. Try again in a moment.", { level: "error" });
 });
-for (const shown of document.querySelectorAll("#toasts .toast")) setTimeout(() => shown.remove(), 6000);
+const expire = () => { for (const shown of document.querySelectorAll("#toasts .toast:not([data-level=error])")) setTimeout(() => shown.remove(), 6000); };
+document.body.addEventListener("htmx:oobAfterSwap", expire);
+expire();

@@ -1,5 +1,5 @@
 // The inbox: moving through the list, autosave, approve and send.
-import { onKey, post, toast } from "./desk.js";
+import { dialogOpen, onKey, post, toast } from "./desk.js";
 
 const QUIET_MS = 800; // how long the typing must rest before it is saved
 const slot = document.getElementById("thread");
@@ -80,11 +80,14 @@ document.addEventListener("input", (event) => {
   timer = setTimeout(save, QUIET_MS);
 });
 
-// Leaving for another email or approving: first save, then go on.
+// Whatever would replace the field first saves it; a poll waits while somebody writes or decides.
 document.body.addEventListener("htmx:confirm", (event) => {
   const mine = form();
-  const leaves = event.detail.elt === mine || event.detail.elt.closest?.(".thread-row, #redraft-form");
-  if (!mine || !leaves || mine.body.value === mine.dataset.saved) return;
+  if ("poll" in event.detail.elt.dataset && (dialogOpen() || document.activeElement?.id === "draft-body")) {
+    event.preventDefault();
+    return;
+  }
+  if (!mine || !event.detail.target?.contains(mine) || mine.body.value === mine.dataset.saved) return;
   event.preventDefault();
   save().then((done) => { if (done) event.detail.issueRequest(true); });
 });

@@ -34,6 +34,8 @@ function pickType(value) {
   radios("type").find((r) => r.value === value).checked = true;
   document.getElementById("subtype-filter").value = "";
   showChoices();
+  for (const radio of radios("subtype")) radio.checked = false; // a type may have no subtype
+  showGuideline();
   pick(visibleChoices()[0]);
 }
 
@@ -60,7 +62,7 @@ function confirmAnswer() {
 }
 
 panel.addEventListener("htmx:configRequest", (event) => {
-  if ("seconds" in event.detail.parameters) event.detail.parameters.seconds = String((Date.now() - startedAt) / 1000);
+  if (event.detail.elt.id === "review-form") event.detail.parameters.seconds = String((Date.now() - startedAt) / 1000);
 });
 
 panel.addEventListener("htmx:beforeRequest", () => dialogOpen()?.close());
@@ -141,7 +143,7 @@ panel.addEventListener("keydown", (event) => {
 for (const digit of "1234") {
   onKey(digit, () => { const r = form() && radios("type").find((x) => x.dataset.digit === digit); if (r) pickType(r.value); });
 }
-onKey("Enter", (event) => { if (event.target.closest("button, a, summary")) return false; confirmAnswer(); });
+onKey("Enter", (event) => { if (event.repeat) return; if (event.target.closest("button, a, summary")) return false; confirmAnswer(); });
 onKey("j", () => { if (form()) step(1); });
 onKey("k", () => { if (form()) step(-1); });
 

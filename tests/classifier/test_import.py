@@ -100,7 +100,7 @@ def test_create_labels_makes_what_rows_name(it, tmp_path, capsys):
         ("a.eml", bytes(range(128, 256)) * 100, "no header line"),
         ("a.csv", b"foo,bar\n1,2\n", "needed: one of body, email, text"),
         ("a.mbox.gz", b"From nobody\nnot gzip", "not a whole gzip file"),
-        ("a.jsonl", b'{"body": "x"', "is not JSON"),
+        ("a.jsonl", b'{"body": "x"', "is not a JSON object"),
     ],
 )
 def test_an_unusable_file_is_named_and_exits_1(it, tmp_path, capsys, name, content, reason):
@@ -162,3 +162,17 @@ def test_the_real_questions_import_whole(db, capsys):
     result = run(capsys, questions, create_labels=True)
     assert (result["new"], result["rejected"]) == (3080, [])
     assert Department.objects.get().subtypes.count() == 77
+
+
+def test_one_broken_line_costs_only_itself(it, tmp_path, capsys):
+    lines = [
+        '{"body": "first"}',
+        "{broken",
+        '{"body": "lone \\ud83d surrogate"}',
+        '{"body": "x", "received_at": "0001-01-01T00:00:00+05:00"}',
+        '{"body": "last"}',
+    ]
+    (tmp_path / "A.JSONL").write_text("\n".join(lines))
+    result = run(capsys, tmp_path / "A.JSONL", department="it")
+    assert result["new"] == 3
+    assert [(r["line"], r["field"]) for r in result["rejected"]] == [(2, ""), (4, "received_at")]

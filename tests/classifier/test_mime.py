@@ -94,3 +94,33 @@ def test_html_is_cleaned_of_all_that_acts():
         assert bad not in clean
     assert "data:image/png" in clean and "color" in clean
     assert html_to_text("<table><tr><td>a</td><td>b</td></tr></table>").split() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("sender", "name", "address"),
+    [
+        ("=?utf-8?Q?victim=40corp.com=2C?= <attacker@evil.example>", "victim@corp.com,", "attacker@evil.example"),
+        ("=?utf-8?Q?M=C3=BCller=2C_Jan?= <jan@x.example>", "Müller, Jan", "jan@x.example"),
+        ('"Smith, Ann" <ann@x.example>', "Smith, Ann", "ann@x.example"),
+    ],
+)
+def test_an_encoded_name_never_passes_for_the_address(sender, name, address):
+    parsed = parse_message(f"From: {sender}\nSubject: s\n\nx\n".encode())
+    assert (parsed.sender_name, parsed.sender_address) == (name, address)
+
+
+def test_html_with_a_plain_footer_and_a_forwarded_mail_keeps_the_senders_words():
+    inner = "Content-Type: message/rfc822\n\nFrom: c@d.example\nSubject: inner\n\ninner words\n"
+    raw = (
+        "From: a@b.example\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
+        "--b\nContent-Type: text/html\n\n<p>my own words</p>\n"
+        f"--b\nContent-Type: text/plain\n\nlist footer\n--b\n{inner}--b--\n"
+    )
+    parsed = parse_message(raw.encode())
+    assert parsed.body.split() == ["my", "own", "words", "list", "footer"]
+    assert [a.filename for a in parsed.attachments] == ["forwarded.eml"]
+
+
+@pytest.mark.parametrize("subject", ["Out of office printer broken", "Automatic reply is not working in Outlook"])
+def test_a_question_about_automatic_replies_is_none(subject):
+    assert parse_message(message(b"x").replace(b"Subject: Hi", f"Subject: {subject}".encode())).automatic == ""

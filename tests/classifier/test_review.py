@@ -11,10 +11,10 @@ from django.utils import timezone
 from classifier.labels import confirmed
 from classifier.models import Department, Email, ReviewItem, Verification
 from classifier.review import leases
-from classifier.review.opening import draw_weekly_sample
-from classifier.review.services import Answer, correct, move, undo, verify
+from classifier.review.opening import draw_weekly_sample, flag
+from classifier.review.services import Answer, correct, move, move_email, undo, verify
 from reviewdesk.errors import Conflict, DeskError
-from tests.factories import make_classified, make_department, make_item, make_user
+from tests.factories import make_classified, make_department, make_item, make_prediction, make_user
 
 
 def answer(item: ReviewItem, **fields) -> Answer:
@@ -197,3 +197,32 @@ def test_eight_racing_reviewers_claim_each_item_once():
         done = [pk for mine in pool.map(work, users) for pk in mine]
     assert len(done) == len(set(done)) == 40
     assert confirmed(Verification.objects.all()).count() == 40
+
+
+def test_a_moved_email_loses_the_label_of_its_old_department(agent, admin):
+    item = make_item()
+    correct(email=item.email, user=agent, type="", subtype="access_query")
+    email = Email.objects.select_related("department").get()
+    move_email(email=email, department=make_department("retail"), user=agent)
+    email.refresh_from_db()
+    assert (email.verification, email.type) == (None, "")
+    make_prediction(email)
+    assert Email.objects.get().type == "complaint"
+
+
+def test_flagging_an_email_in_review_takes_it_to_an_admin(reviewer, admin):
+    item = held(reviewer)
+    flag(email=Email.objects.select_related("prediction").get(), reason="threat")
+    assert leases.claim_next(user=reviewer) is None
+    assert leases.claim_next(user=admin) == item
+    item.refresh_from_db()
+    assert (item.flagged, item.flag_reason) == (True, "threat")
+
+
+def test_undo_is_refused_where_somebody_answered_since(reviewer, agent):
+    item = held(reviewer)
+    verify(item=item, user=reviewer, answer=answer(item))
+    correct(email=Email.objects.get(), user=agent, type="", subtype="access_query")
+    with pytest.raises(Conflict, match="Somebody else"):
+        undo(user=reviewer)
+    assert Email.objects.get().type == "query"

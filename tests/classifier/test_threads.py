@@ -9,9 +9,9 @@ pytestmark = pytest.mark.django_db
 ANN = {"sender_address": "ann@example.com"}
 
 
-def test_a_reply_joins_its_thread_and_reopens_it():
+def test_a_reply_joins_its_thread_and_reopens_it_even_when_closed():
     first = make_email(message_id="<1@x>", **ANN)
-    Thread.objects.update(status="answered")
+    Thread.objects.update(status="closed")
     second = make_email(message_id="<2@x>", in_reply_to="<1@x>", **ANN)
     assert second.thread == first.thread
     thread = Thread.objects.get()
@@ -39,5 +39,6 @@ def test_an_automatic_answer_does_not_reopen():
     make_email(message_id="<1@x>", **ANN)
     Thread.objects.update(status="answered")
     make_email(in_reply_to="<1@x>", automatic="auto_reply", **ANN)
-    assert Thread.objects.get().status == "answered"
+    thread = Thread.objects.get()
+    assert (thread.status, thread.latest_email.message_id) == ("answered", "<1@x>"), "the question stays in front"
     assert Email.objects.count() == 2

@@ -19,6 +19,7 @@ from ml.data import load_corpus
         ("a" * 5_000, "gibberish"),
         ("lol " * 400, "gibberish"),
         ("help", ""),
+        ("Where is my parcel 1234?\n" + "=" * 70, ""),
         ("WHERE IS MY PARCEL", ""),
         ("pls rmv me frm list thx", ""),
         ("Wo bleibt meine Bestellung?", ""),

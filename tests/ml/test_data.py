@@ -28,7 +28,7 @@ def test_csv_jsonl_and_gzip_give_the_same_rows(tmp_path):
         ("a.csv", b"foo,bar\n1,2\n", "needed: department and one of body, email, text"),
         ("a.csv", bytes(range(256)) * 4, "needed"),
         ("a.csv", b"department,body,type,subtype\nit,x,grumble,y\n", "allowed: spam, query, complaint, suggestion"),
-        ("a.jsonl", b"{not json\n", "line 1: is not JSON"),
+        ("a.jsonl", b"{not json\n", "line 1: is not a JSON object"),
         ("a.jsonl", b"[1]\n", "is not a JSON object"),
         ("a.csv.gz", b"not gzip at all", "is not a whole gzip file"),
         ("a.csv", b"department,body\nit,x\n", "holds no labelled row"),

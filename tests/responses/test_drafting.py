@@ -160,3 +160,23 @@ def test_words_with_query_syntax_are_only_words(article):
 def test_reciprocal_rank_fusion():
     assert reciprocal_rank_fusion([["a", "b", "c"], ["c", "b"]]) == ["c", "b", "a"]
     assert reciprocal_rank_fusion([[], []]) == []
+
+
+def test_a_draft_that_comes_after_approval_or_an_edit_is_dropped(article, agent):
+    first = drafted()
+    request_redraft(email=first.email)
+    Draft.objects.update(edited_by=agent, saved_at=timezone.now() + timedelta(seconds=1))
+    write_drafts(ids=[first.email_id])
+    assert Draft.objects.get() == first
+    request_redraft(email=first.email)
+    Draft.objects.update(status=Draft.Status.APPROVED)
+    write_drafts(ids=[first.email_id])
+    assert Draft.objects.get() == first
+    assert DraftJob.objects.get().done_at
+
+
+def test_a_draft_that_was_never_asked_for_is_found(article):
+    make_classified()
+    assert not DraftJob.objects.exists()
+    sweep_undrafted()
+    assert DraftJob.objects.count() == 1

@@ -1,6 +1,7 @@
 """A reply leaves at most once, threaded, after the undo window."""
 
 from datetime import timedelta
+from smtplib import SMTPRecipientsRefused
 from unittest.mock import patch
 
 import pytest
@@ -8,6 +9,7 @@ from django.core import mail
 from django.utils import timezone
 
 from classifier.models import Thread
+from responses.inbox.services import save_draft, start_reply
 from responses.models import Draft, OutgoingMessage
 from responses.sending.services import approve, send_due, settle_unknown, take_back
 from reviewdesk.errors import Conflict, DeskError
@@ -92,10 +94,10 @@ def test_an_empty_reply_is_refused(agent, db):
 def test_a_refused_message_is_failed_and_can_be_mended(draft, agent):
     message = approve(draft=draft, version=1, user=agent)
     due()
-    with patch("django.core.mail.EmailMessage.send", side_effect=OSError("550 no such user")):
+    with patch("django.core.mail.EmailMessage.send", side_effect=SMTPRecipientsRefused({"a": (550, b"no such user")})):
         assert send_due() == 0
     message.refresh_from_db()
-    assert (message.status, "550 no such user" in message.error) == ("failed", True)
+    assert (message.status, "550" in message.error) == ("failed", True)
     settle_unknown(message=message, sent=False, user=agent)
     assert Draft.objects.get(pk=draft.pk).status == Draft.Status.READY
 
@@ -110,3 +112,33 @@ def test_killed_while_sending_it_is_unknown_and_never_sent_again(draft, agent):
     settle_unknown(message=message, sent=True, user=agent)
     message.refresh_from_db()
     assert message.status == "sent"
+
+
+def test_a_lost_connection_is_unknown_since_the_server_may_have_said_yes(draft, agent):
+    message = approve(draft=draft, version=1, user=agent)
+    due()
+    with patch("django.core.mail.EmailMessage.send", side_effect=TimeoutError("timed out")):
+        assert send_due() == 0
+    message.refresh_from_db()
+    assert message.status == "unknown"
+    assert send_due() == 0
+
+
+def test_newer_mail_keeps_the_thread_open(draft, agent):
+    approve(draft=draft, version=1, user=agent)
+    make_email(in_reply_to="<q@x>", sender_address="ann@example.com")
+    due()
+    send_due()
+    assert Thread.objects.get().status == "open"
+
+
+def test_a_second_reply_can_be_written_after_the_first(draft, agent):
+    approve(draft=draft, version=1, user=agent)
+    due()
+    send_due()
+    second = start_reply(email=draft.email, user=agent)
+    assert second.pk != draft.pk
+    save_draft(draft=second, version=1, body="One more thing.", user=agent)
+    approve(draft=second, version=2, user=agent)
+    due()
+    assert send_due() == 1 and len(mail.outbox) == 2

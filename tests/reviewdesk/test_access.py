@@ -149,3 +149,8 @@ def test_tokens_are_hashed_scoped_and_expire(client, db):
     user.is_active = False
     user.save()
     assert client.get("/api/v1/drafts/1", headers=headers).status_code == 401
+
+
+def test_a_script_of_a_logged_out_page_gets_a_401_it_can_show(client, objects):
+    response = client.post(reverse("draft-save", args=[objects["draft"]]), {}, headers={"Accept": "application/json"})
+    assert response.status_code == 401 and "log in" in response.json()["message"]
