@@ -13,6 +13,7 @@ class FilterForm(forms.Form):
         choices=[
             ("open", "Open"),
             ("ready", "Draft ready"),
+            ("unsent", "Not sent"),
             ("answered", "Answered"),
             ("closed", "Closed"),
             ("all", "All"),

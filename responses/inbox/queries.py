@@ -49,9 +49,17 @@ def _by_status(threads: QuerySet[Thread], status: str) -> QuerySet[Thread]:
     if status == "ready":
         ready = Draft.objects.filter(email=OuterRef("latest_email"), status=Draft.Status.READY)
         return threads.filter(Exists(ready), status=Thread.Status.OPEN)
+    if status == "unsent":
+        return threads.filter(Exists(_unsent()))
     if status in Thread.Status.values:
         return threads.filter(status=status)
     return threads
+
+
+def _unsent() -> QuerySet[OutgoingMessage]:
+    """Replies of a thread that did not leave, or of which nobody knows."""
+    lost = (OutgoingMessage.Status.FAILED, OutgoingMessage.Status.UNKNOWN)
+    return OutgoingMessage.objects.filter(email__thread=OuterRef("pk"), status__in=lost)
 
 
 def page_of(filters: FilterForm, *, after: str = "") -> Page:
@@ -65,7 +73,7 @@ def page_of(filters: FilterForm, *, after: str = "") -> Page:
     ready = Draft.objects.filter(email=OuterRef("latest_email"), status=Draft.Status.READY)
     rows = list(
         threads.select_related("customer", "latest_email__department", "latest_email__subtype").annotate(
-            has_draft=Exists(ready)
+            has_draft=Exists(ready), unsent=Exists(_unsent())
         )[: PAGE + 1]
     )
     more = rows[PAGE - 1] if len(rows) > PAGE else None

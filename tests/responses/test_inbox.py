@@ -8,6 +8,7 @@ from responses.inbox.forms import FilterForm
 from responses.inbox.queries import PAGE, page_of
 from responses.inbox.services import save_draft, start_reply
 from responses.models import Draft
+from responses.sending.services import approve
 from reviewdesk.errors import Conflict
 from tests.factories import make_classified, make_draft, make_email, make_item
 
@@ -30,6 +31,16 @@ def test_filters():
     assert subjects(status="closed") == {"gone"}
     assert subjects(subtype="outage_complaint", confidence="high") == {"outage", "with draft"}
     assert subjects(department="nowhere", type="nonsense") == subjects()
+
+
+def test_a_reply_that_was_not_sent_is_seen_in_the_list(agent):
+    draft = make_draft(make_classified(subject="lost"))
+    make_classified(subject="fine")
+    message = approve(draft=draft, version=1, user=agent)
+    assert subjects(status="unsent") == set()
+    type(message).objects.update(status="unknown")
+    assert subjects(status="unsent") == {"lost"}
+    assert [t.subject for t in page_of(FilterForm({})).threads if t.unsent] == ["lost"]
 
 
 def test_search_by_words_prefixes_and_sender():
