@@ -80,7 +80,8 @@ def _decoded(value: Any, name: str, defects: list[str]) -> str:
 def _sender(message: Message, defects: list[str]) -> tuple[str, str]:
     for header in ("From", "Reply-To", "Sender"):
         # The address is taken before decoding: an encoded name may hold commas and other addresses.
-        name, address = parseaddr(" ".join(str(message.get(header) or "").split()))
+        raw = " ".join(str(message.get(header) or "").split())
+        name, address = parseaddr(raw if "=?" in raw else _header(message, header, defects))
         if "@" in address and "=?" not in address:
             return _decoded(name, header, defects)[:200], address.lower()[:254]
     defects.append("no sender address")
