@@ -1,16 +1,20 @@
 """A model on disk: a folder of safetensors, ONNX and JSON with a manifest of SHA-256 sums.
 
-    manifest.json     version, trained_at, data hash and size, hyperparameters, metrics, files
-    model.safetensors weights of encoder and heads
-    model.onnx        what serves on a CPU
-    tokenizer.json    the fast tokenizer
-    config.json       the encoder's configuration
-    labels.json       types, and per department its subtypes with their type
-    calibration.json  temperatures
+    manifest.json       version, trained_at, data hash and size, hyperparameters, metrics, files
+    model.safetensors   weights of encoder and heads
+    model.onnx          what serves on a CPU, int8 or fp32 as the manifest says
+    tokenizer.json      the fast tokenizer
+    config.json         the encoder's configuration
+    labels.json         types, and per department its subtypes with their type
+    calibration.json    temperatures, the bar of the out-of-scope score, the scale of prototypes
+    centres.safetensors where the known subtypes lie, for subtypes added later
+    validation.json     what the model said of rows it had not seen: thresholds are chosen by it
+    test.jsonl.gz       the test rows, that no training of this version saw
 
 Nothing is pickled. A folder is written under a temporary name and renamed when whole.
 """
 
+import gzip
 import json
 import os
 import shutil
@@ -20,14 +24,17 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from ml.data import Example
+from ml.data import Example, read_examples
 from ml.encoder import resolve_encoder, sha256_of
 from ml.errors import ArtifactError
+from ml.novelty import Centres
 from ml.scoring import Calibration
 from ml.taxonomy import LabelSpace
 
-FORMAT = 1
+FORMAT = 2
+READS = (1, 2)  # format 1 has no centres, validation and test rows, and one temperature for both heads
 MANIFEST = "manifest.json"
+REQUIRED = ("config.json", "tokenizer.json", "model.safetensors", "model.onnx", "labels.json", "calibration.json")
 
 
 @dataclass(frozen=True)
@@ -57,28 +64,26 @@ def save_artifact(
     folder: Path,
     *,
     version: str,
-    examples: Sequence[Example],
     trained_by: str = "",
     git_commit: str = "",
     metrics: dict | None = None,
+    precision: str = "auto",
+    facts: dict | None = None,
 ) -> Artifact:
-    """Write `trained` (a `training.Trained`) as an artifact, ONNX included, and verify it."""
-    from safetensors.torch import save_file
+    """Write `trained` (a `training.Trained`) as an artifact, ONNX included, and verify it.
 
-    from ml.export import export_onnx
+    `facts` replace what the manifest would say, where a model is written again.
 
+    Raises ArtifactError when the folder exists or the disk is full; then nothing is left behind.
+    """
     if folder.exists():
         raise ArtifactError(f"{folder} exists already; choose another name or archive the old version")
     work = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        trained.model.encoder.config.save_pretrained(work)
-        shutil.copyfile(tokenizer_file(trained.hyperparameters["encoder"]), work / "tokenizer.json")
-        save_file({k: v.contiguous() for k, v in trained.model.state_dict().items()}, work / "model.safetensors")
-        export_onnx(trained.model, work / "model.onnx")
-        _write(work / "labels.json", trained.space.to_json())
-        _write(work / "calibration.json", asdict(trained.calibration))
+        chosen = _write_model(trained, work, precision)
+        splits, fit = trained.splits, [*trained.splits.train, *trained.splits.validation]
         _write(
             work / MANIFEST,
             {
@@ -89,17 +94,50 @@ def save_artifact(
                 "git_commit": git_commit,
                 "encoder": trained.hyperparameters["encoder"],
                 "layers": trained.model.layers,
-                "training_size": len(examples),
-                "data_sha256": data_hash(examples),
+                "onnx": asdict(chosen),
+                "training_size": len(fit),
+                "split_sizes": splits.sizes | {"left_out": splits.left_out},
+                "data_sha256": data_hash(fit),
                 "hyperparameters": trained.hyperparameters,
+                "notes": trained.notes,
                 "metrics": metrics or {},
+                **(facts or {}),
                 "files": {f.name: sha256_of(f) for f in sorted(work.iterdir())},
             },
         )
         work.rename(folder)
+    except OSError as error:
+        raise ArtifactError(f"{folder} cannot be written: {error.strerror or error}") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return load_artifact(folder)
+
+
+def _write_model(trained, work: Path, precision: str):
+    from safetensors.torch import save_file
+
+    from ml.export import export
+
+    trained.model.encoder.config.save_pretrained(work)
+    shutil.copyfile(tokenizer_file(trained.hyperparameters["encoder"]), work / "tokenizer.json")
+    save_file({k: v.contiguous() for k, v in trained.model.state_dict().items()}, work / "model.safetensors")
+    if trained.centres is not None:
+        _save_centres(trained.centres, work / "centres.safetensors")
+    _write(work / "labels.json", trained.space.to_json())
+    _write(work / "calibration.json", trained.calibration.to_json())
+    (work / "validation.json").write_text(json.dumps([asdict(row) for row in trained.validation]), encoding="utf-8")
+    with gzip.open(work / "test.jsonl.gz", "wt", encoding="utf-8") as out:
+        out.writelines(json.dumps(e.as_row(), ensure_ascii=False) + "\n" for e in trained.splits.test)
+    unseen = trained.splits.test or trained.splits.validation
+    return export(trained.model, work, trained.space, trained.calibration, unseen, precision)
+
+
+def _save_centres(centres: Centres, file: Path) -> None:
+    """Half precision: directions need no more."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    save_file({"mean": centres.mean.astype(np.float32), "known": centres.known.astype(np.float16)}, file)
 
 
 def load_artifact(folder: Path) -> Artifact:
@@ -108,20 +146,51 @@ def load_artifact(folder: Path) -> Artifact:
     Raises ArtifactError naming the file that is missing, foreign or changed.
     """
     manifest = _read(folder / MANIFEST)
-    if manifest.get("format") != FORMAT:
-        raise ArtifactError(f"{folder / MANIFEST} has format {manifest.get('format')!r}; this version reads {FORMAT}")
-    for name, expected in manifest["files"].items():
-        file = folder / name
-        if not file.is_file():
-            raise ArtifactError(f"{file} is missing; the manifest lists it")
-        if (actual := sha256_of(file)) != expected:
-            raise ArtifactError(f"{file} has SHA-256 {actual}; the manifest says {expected}")
+    if not isinstance(manifest, dict) or manifest.get("format") not in READS:
+        found = manifest.get("format") if isinstance(manifest, dict) else None
+        raise ArtifactError(
+            f"{folder / MANIFEST} has format {found!r}; allowed: {', '.join(map(str, READS))}. "
+            "Train the model again, or use the Reviewdesk that wrote it."
+        )
+    listed = manifest.get("files", {})
+    for name in dict.fromkeys((*REQUIRED, *listed)):
+        if name not in listed:
+            raise ArtifactError(f"{folder / MANIFEST} does not list {name}; a model folder needs it")
+        if not (folder / name).is_file():
+            raise ArtifactError(f"{folder / name} is missing; the manifest lists it")
+        if (actual := sha256_of(folder / name)) != listed[name]:
+            raise ArtifactError(f"{folder / name} has SHA-256 {actual}; the manifest says {listed[name]}")
     return Artifact(
         folder,
         manifest,
         LabelSpace.from_json(_read(folder / "labels.json")),
-        Calibration(**_read(folder / "calibration.json")),
+        Calibration.from_json(_read(folder / "calibration.json")),
     )
+
+
+def load_centres(artifact: Artifact) -> Centres | None:
+    """None for a model of format 1."""
+    import numpy as np
+    from safetensors.numpy import load_file
+
+    file = artifact.folder / "centres.safetensors"
+    if not file.is_file():
+        return None
+    arrays = load_file(file)
+    return Centres(arrays["mean"], arrays["known"].astype(np.float32))
+
+
+def load_test_rows(artifact: Artifact) -> list[Example]:
+    """The test rows that came with the model; empty when it has none."""
+    if not artifact.manifest.get("split_sizes", {}).get("test"):
+        return []
+    return read_examples(artifact.folder / "test.jsonl.gz")
+
+
+def load_validation(artifact: Artifact) -> list[dict]:
+    """What the model said of rows it had not seen, as dictionaries of `validation.ValidationRow`."""
+    file = artifact.folder / "validation.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
 
 
 def tokenizer_file(encoder: str) -> Path:

@@ -10,13 +10,14 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ml.errors import DataError
 from ml.files import open_binary
 from ml.taxonomy import TYPES
 
+MAX_CHARACTERS = 20_000  # ten times what 512 tokens hold: a huge mail costs no more than a long one
 CORPUS = Path(__file__).parent / "corpus"
 BODY_COLUMNS = ("body", "email", "text")
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
@@ -33,6 +34,11 @@ class Example:
     subtype: str
     split: str = ""
     sender: str = ""
+
+    def as_row(self) -> dict[str, str]:
+        """The row of a data file that this was read from."""
+        row = asdict(self)
+        return {"from": row.pop("sender"), **row}
 
 
 def read_rows(
@@ -84,7 +90,7 @@ def _jsonl_rows(
                 raise broken from None
             on_broken(broken)
             continue
-        yield number, {str(k): "" if v is None else str(v) for k, v in row.items()}
+        yield number, {str(k): "" if v is None or v != v else str(v) for k, v in row.items()}  # NaN is no value
 
 
 def read_examples(file: Path) -> list[Example]:
@@ -107,7 +113,7 @@ def _example(row: dict[str, str], file: Path, line: int) -> Example:
     return Example(
         row["department"],
         row.get("subject", ""),
-        body,
+        body[:MAX_CHARACTERS],
         row["type"],
         row["subtype"],
         row.get("split", ""),

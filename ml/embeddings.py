@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from tokenizers import Tokenizer
-from tqdm import tqdm
 
 from ml.model import DualHeadClassifier
+from ml.progress import Progress, Watch, unwatched
 from ml.tokenizing import encode_email
 
 
@@ -17,19 +17,20 @@ def embed_emails(
     emails: Sequence[tuple[str, str, str]],
     *,
     batch_size: int = 32,
-    progress: bool = False,
+    watch: Watch = unwatched,
 ) -> np.ndarray:
-    """Pooled vectors of (department, subject, body) triples: float32 (n, width)."""
+    """Pooled vectors of (department, subject, body) triples: float32 (n, width), on the model's device."""
     encoded = [encode_email(tokenizer, *email) for email in emails]
     order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
     vectors = np.zeros((len(encoded), model.width), dtype=np.float32)
     model.eval()
-    with torch.inference_mode(), tqdm(total=len(order), desc="embedding", unit="email", disable=not progress) as bar:
+    device = next(model.parameters()).device
+    with torch.inference_mode():
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             ids, mask = pad([encoded[i] for i in rows])
-            vectors[rows] = model.pool(ids, mask).float().numpy()
-            bar.update(len(rows))
+            vectors[rows] = model.pool(ids.to(device), mask.to(device)).float().cpu().numpy()
+            watch(Progress("embedding", start + len(rows), len(order)))
     return vectors
 
 

@@ -3,7 +3,8 @@
 MLError
 ├── DataError      a row or a file that cannot be used for training or evaluation
 ├── ArtifactError  a model folder that is missing, foreign or corrupt
-└── EncoderError   an encoder that cannot be found or is not the one we pinned
+├── EncoderError   an encoder that cannot be found or is not the one we pinned
+└── TrainingError  a run that cannot go on: the disk, the memory, the numbers
 """
 
 
@@ -28,3 +29,7 @@ class ArtifactError(MLError):
 
 class EncoderError(MLError):
     """An encoder cannot be found or does not carry the pinned weights."""
+
+
+class TrainingError(MLError):
+    """A training run cannot go on; the message says what to change, and that the run can be resumed."""

@@ -73,13 +73,14 @@ class DualHeadClassifier(nn.Module):
         type_labels: Tensor | None = None,
         subtype_labels: Tensor | None = None,
         subtype_mask: Tensor | None = None,
+        weights: Tensor | None = None,
     ) -> DualHeadOutput:
-        """`subtype_mask` is (batch, subtypes), True where the department has the subtype."""
+        """`subtype_mask` is (batch, subtypes), True where the department has the subtype; `weights` (batch,)."""
         embedding = self.pool(input_ids, attention_mask)
         type_logits, subtype_logits = self.heads(embedding)
         loss = None
         if type_labels is not None and subtype_labels is not None and subtype_mask is not None:
-            loss = dual_loss(type_logits, subtype_logits, type_labels, subtype_labels, subtype_mask)
+            loss = dual_loss(type_logits, subtype_logits, type_labels, subtype_labels, subtype_mask, weights)
         return DualHeadOutput(type_logits, subtype_logits, embedding, loss)
 
 
@@ -89,11 +90,19 @@ def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
 
 
 def dual_loss(
-    type_logits: Tensor, subtype_logits: Tensor, type_labels: Tensor, subtype_labels: Tensor, subtype_mask: Tensor
+    type_logits: Tensor,
+    subtype_logits: Tensor,
+    type_labels: Tensor,
+    subtype_labels: Tensor,
+    subtype_mask: Tensor,
+    weights: Tensor | None = None,
 ) -> Tensor:
-    """Type loss plus masked subtype loss, each the mean over the batch."""
+    """Type loss plus masked subtype loss, each the mean over the batch, weighted by row where `weights` is given."""
     masked = subtype_logits.masked_fill(~subtype_mask, MASKED)
-    return cross_entropy(type_logits, type_labels) + cross_entropy(masked, subtype_labels)
+    if weights is None:
+        return cross_entropy(type_logits, type_labels) + cross_entropy(masked, subtype_labels)
+    rows = cross_entropy(type_logits, type_labels, reduction="none")
+    return ((rows + cross_entropy(masked, subtype_labels, reduction="none")) * weights).mean()
 
 
 def department_masks(departments: list[str], space: LabelSpace) -> Tensor:

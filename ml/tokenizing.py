@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from ml.data import MAX_CHARACTERS
 from ml.quoting import split_quoted
 
 MAX_TOKENS = 512
-MAX_CHARACTERS = 20_000  # ten times what 512 tokens hold, so that a huge mail costs no more than a long one
 
 
 def email_text(subject: str, body: str) -> str:

@@ -42,13 +42,11 @@ def admin(db):
 @pytest.fixture(scope="session")
 def starter_folder():
     """The starter model's artifact, exported once a session."""
-    from ml.artifact import save_artifact
-    from ml.data import load_corpus
-    from ml.starter import load_starter
+    from ml.starter import save_starter
 
     folder = settings.MODELS_DIR / "starter"
     if not folder.exists():
-        save_artifact(load_starter(), folder, version="starter", examples=load_corpus("train"))
+        save_starter(folder)
     return folder
 
 

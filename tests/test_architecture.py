@@ -21,7 +21,17 @@ MAY_IMPORT = {
 }
 LAYERS = ("models", "queries", "services", "tasks", "views", "api")
 MAX_LINES = 400
-HEAVY = ("torch", "transformers", "sentence_transformers", "elasticsearch", "mistralai", "onnxruntime", "sklearn")
+HEAVY = (
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "elasticsearch",
+    "mistralai",
+    "onnxruntime",
+    "sklearn",
+    "pandas",
+    "matplotlib",
+)
 
 
 def sources() -> Iterator[Path]:

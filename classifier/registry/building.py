@@ -21,17 +21,9 @@ def ensure_starter() -> ModelVersion:
     if alias is not None:
         return alias.version
     if not (settings.MODELS_DIR / STARTER / "manifest.json").is_file():
-        from ml.artifact import save_artifact
-        from ml.starter import load_starter, starter_metrics
+        from ml.starter import save_starter
 
-        save_artifact(
-            load_starter(),
-            settings.MODELS_DIR / STARTER,
-            version=STARTER,
-            examples=load_corpus("train"),
-            trained_by="shipped with the desk",
-            metrics=starter_metrics(),
-        )
+        save_starter(settings.MODELS_DIR / STARTER, version=STARTER)
     version = register(name=STARTER)
     promote(version=version)
     return version

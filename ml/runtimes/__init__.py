@@ -3,6 +3,8 @@
 Choose with `load_runtime(name, artifact)`.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -13,13 +15,22 @@ from ml.errors import ArtifactError
 RUNTIMES = ("onnx", "torch")
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What the model says of one email: logits (types,) and (subtypes,), pooled text (width,)."""
+
+    types: np.ndarray
+    subtypes: np.ndarray
+    embedding: np.ndarray
+
+
 class Runtime(Protocol):
-    """Runs one tokenised email."""
+    """Runs tokenised emails."""
 
     name: str
 
-    def logits(self, ids: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Type logits (types,) and subtype logits (subtypes,)."""
+    def run(self, ids: Sequence[Sequence[int]]) -> list[Answer]:
+        """One answer an email, in order; batched where that pays on the machine."""
         ...
 
 
