@@ -16,6 +16,7 @@ class SubtypeAdmin(admin.ModelAdmin):
     list_display = ("name", "department", "type", "active")
     list_filter = ("department", "type")
     search_fields = ("name", "slug")
+    readonly_fields = ("changed_at",)
 
 
 @admin.register(Mailbox)

@@ -1,5 +1,6 @@
 """Where Celery finds the classifier's tasks."""
 
 from classifier.intake.tasks import import_upload, sweep_imports
+from classifier.registry.tasks import start_training
 
-__all__ = ["import_upload", "sweep_imports"]
+__all__ = ["import_upload", "start_training", "sweep_imports"]

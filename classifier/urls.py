@@ -1,6 +1,6 @@
 """Pages of the classifier."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from classifier.accuracy import views as accuracy
 from classifier.intake import views as intake
@@ -24,7 +24,15 @@ urlpatterns = [
     path("attachments/<int:pk>/", intake.attachment, name="attachment"),
     path("accuracy/", accuracy.accuracy, name="accuracy"),
     path("models/", registry.models, name="models"),
+    path("models/compare/", registry.compare, name="models-compare"),
+    path("models/rollback/", registry.roll_back_model, name="model-rollback"),
+    path("models/train/", registry.train_model, name="model-train"),
+    path("models/runs/<int:pk>/", registry.training_run, name="training-run"),
+    path("models/runs/<int:pk>/cancel/", registry.cancel_run, name="training-cancel"),
+    path("models/<str:version>/", registry.model, name="model"),
     path("models/<str:version>/promote/", registry.promote_model, name="model-promote"),
+    path("models/<str:version>/thresholds/", registry.apply_thresholds, name="model-thresholds"),
+    re_path(r"^models/(?P<version>[^/]+)/(?P<move>test|archive|restore)/$", registry.move_model, name="model-move"),
     path("retraining/", retraining.retraining, name="retraining"),
     path("retraining/labels.<str:format>", retraining.download_labels, name="labels-download"),
 ]

@@ -58,7 +58,7 @@ def _by_length(own: Sequence[np.ndarray], of_type: Sequence[np.ndarray], targets
     lengths = np.array([len(row) for row in own])
     groups = []
     for length in np.unique(lengths):
-        rows = np.flatnonzero(lengths == length)
+        rows = [int(i) for i in np.flatnonzero(lengths == length)]
         groups.append(
             (
                 np.stack([own[i] for i in rows]),
@@ -149,7 +149,7 @@ def threshold_for(confidence: np.ndarray, correct: np.ndarray, accuracy: float) 
 
     Rounded up to two digits, so that the figure on the page is the one in force.
     """
-    for hundredths in range(0, 100):
+    for hundredths in range(100):
         found = threshold_at(confidence, correct, hundredths / 100)
         if found.kept and found.accuracy >= accuracy:
             return found
@@ -160,13 +160,11 @@ def risk_coverage(confidence: np.ndarray, correct: np.ndarray, points: int = 100
     """Accuracy of what is kept against the share sent to review, over all thresholds."""
     order = np.argsort(-confidence, kind="stable")
     right = np.cumsum(correct[order])
-    curve = []
-    for kept in sorted({max(1, round(len(order) * k / points)) for k in range(1, points + 1)}, reverse=True):
-        curve.append(
-            {
-                "review_share": round(1 - kept / len(order), 4),
-                "threshold": round(float(confidence[order[kept - 1]]), 4),
-                "accuracy": round(float(right[kept - 1] / kept), 4),
-            }
-        )
-    return curve
+    return [
+        {
+            "review_share": round(1 - kept / len(order), 4),
+            "threshold": round(float(confidence[order[kept - 1]]), 4),
+            "accuracy": round(float(right[kept - 1] / kept), 4),
+        }
+        for kept in sorted({max(1, round(len(order) * k / points)) for k in range(1, points + 1)}, reverse=True)
+    ]

@@ -173,7 +173,8 @@ def _contest(s: Scene, p: Prototypes, alone: bool) -> tuple[np.ndarray, np.ndarr
 
 
 def _from_logs(t: np.ndarray) -> Prototypes:
-    return Prototypes(*(round(float(np.exp(v)), 4) for v in t[:3]), offset=round(float(t[3]), 4))
+    mean, nearest, rival = (round(float(np.exp(v)), 4) for v in t[:3])
+    return Prototypes(mean, nearest, rival, round(float(t[3]), 4))
 
 
 def fit_scope(scenes: Sequence[Scene], own: Logits, examples: Sequence[Example], space: LabelSpace) -> Scope:

@@ -11,10 +11,10 @@ from ml.training import FrozenSettings
 from ml.workshop import Order
 
 
-def add_training_options(parser: ArgumentParser) -> None:
-    """What a model is trained from and how; the defaults are the mission's."""
+def add_training_options(parser: ArgumentParser, *, data: bool = True) -> None:
+    """What a model is trained from and how; the defaults are the mission's. `data`: whether a file must be named."""
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="FILE", help="CSV or JSONL with labels, also gzipped"
+        "--data", type=Path, required=data, metavar="FILE", help="CSV or JSONL with labels, also gzipped"
     )
     parser.add_argument("--frozen", action="store_true", help="train the heads only: a minute on a CPU")
     parser.add_argument(

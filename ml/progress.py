@@ -27,7 +27,8 @@ class Bar:
     """A watcher that draws a bar a phase on the terminal."""
 
     def __init__(self) -> None:
-        self._phase, self._bar = "", None
+        self._phase = ""
+        self._bar: tqdm | None = None
 
     def __call__(self, progress: Progress) -> None:
         if self._bar is None or progress.phase != self._phase:

@@ -95,7 +95,7 @@ def near_duplicate_groups(texts: Sequence[str]) -> np.ndarray:
 
 def _sketch(words: tuple[str, ...]) -> MinHash:
     """MinHash of the word pairs, with the single words of very short texts."""
-    shingles = set(zip(words, words[1:], strict=False)) or {words}
+    shingles: set[tuple[str, ...]] = set(zip(words, words[1:], strict=False)) or {words}
     sketch = MinHash(num_perm=PERMUTATIONS, seed=1)
     sketch.update_batch([" ".join(s).encode() for s in shingles])
     return sketch

@@ -109,8 +109,11 @@ def build_starter(*, watch: Watch = unwatched) -> None:
     ABOUT.write_text(json.dumps(about, indent=1) + "\n")
 
 
-def _tensors(centres: Centres) -> dict:
+def _tensors(centres: Centres | None) -> dict:
     import torch
+
+    if centres is None:
+        return {}
 
     return {
         "centres.mean": torch.from_numpy(centres.mean),

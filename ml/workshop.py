@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from ml.data import Example
@@ -35,15 +36,16 @@ def train(examples: Sequence[Example], order: Order, *, output: Path, watch: Wat
         figures = {}
         for i, department in enumerate(order.held_out):
             watch(Progress("holding out", i, len(order.held_out)))
-            found = hold_out(
-                splits,
-                department,
-                lambda s, space, d=department: _train(s, space, order, output / f"without-{d}", unwatched),
-            )
+            run = partial(_without, department, order=order, output=output)
+            found = hold_out(splits, department, run)
             figures[department] = asdict(found)
         watch(Progress("holding out", len(order.held_out), len(order.held_out)))
         trained = replace(trained, notes=trained.notes | {"held_out_departments": figures})
     return trained
+
+
+def _without(department: str, splits: Splits, space: LabelSpace, *, order: Order, output: Path) -> Trained:
+    return _train(splits, space, order, output / f"without-{department}", unwatched)
 
 
 def _train(splits: Splits, space: LabelSpace, order: Order, output: Path, watch: Watch) -> Trained:

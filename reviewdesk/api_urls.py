@@ -4,6 +4,7 @@ from django.urls import path
 
 from classifier.intake import api as intake
 from classifier.prediction import api as prediction
+from classifier.registry import api as registry
 from classifier.review import api as review
 from responses.inbox import api as inbox
 
@@ -16,6 +17,11 @@ urlpatterns = [
     path("review-items/<int:pk>/release", review.release),
     path("review-items/<int:pk>/verification", review.verification),
     path("review-items/<int:pk>/undo", review.undo_item),
+    path("models", registry.models),
+    path("models/rollback", registry.roll_back),
+    path("models/<str:version>", registry.model),
+    path("models/<str:version>/promote", registry.promote),
+    path("models/<str:version>/archive", registry.archive),
     path("drafts/<int:pk>", inbox.draft),
     path("drafts/<int:pk>/approve", inbox.approve),
     path("drafts/<int:pk>/undo", inbox.undo),

@@ -156,6 +156,7 @@ CELERY_BEAT_SCHEDULE = {
     "draft what no task is working on": {"task": "workflow.sweep_undrafted", "schedule": 15.0},
     "import what no task is importing": {"task": "classifier.sweep_imports", "schedule": 60.0},
     "send what is due": {"task": "responses.send_due", "schedule": 2.0},
+    "train what waits": {"task": "classifier.start_training", "schedule": 15.0},
     "weekly sample": {"task": "classifier.draw_weekly_sample", "schedule": 3600.0},
 }
 

@@ -5,10 +5,11 @@ from classifier.models.email import Email
 from classifier.models.intake import ImportRun
 from classifier.models.mailbox import Mailbox
 from classifier.models.prediction import Prediction
-from classifier.models.registry import ModelAlias, ModelVersion
+from classifier.models.registry import Evaluation, ModelAlias, ModelVersion, ServingPeriod
 from classifier.models.review import ReviewItem, SampleDraw, Source, Verification
 from classifier.models.taxonomy import Department, EmailType, Subtype
 from classifier.models.thread import Customer, Thread, ThreadReference
+from classifier.models.training import TrainingRun
 
 __all__ = [
     "Attachment",
@@ -16,6 +17,7 @@ __all__ = [
     "Department",
     "Email",
     "EmailType",
+    "Evaluation",
     "ImportRun",
     "Mailbox",
     "ModelAlias",
@@ -23,9 +25,11 @@ __all__ = [
     "Prediction",
     "ReviewItem",
     "SampleDraw",
+    "ServingPeriod",
     "Source",
     "Subtype",
     "Thread",
     "ThreadReference",
+    "TrainingRun",
     "Verification",
 ]

@@ -23,9 +23,17 @@ class Prediction(models.Model):
     subtype_confidence = models.FloatField()
     threshold = models.FloatField()
     withheld = models.BooleanField()
+    scope_score = models.FloatField(
+        null=True, help_text="How well anything in the department fits; under the bar nothing does."
+    )
+    scope_bar = models.FloatField(null=True)
     distribution = models.JSONField(default=list)
     latency_ms = models.FloatField()
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     def __str__(self) -> str:
         return f"{self.type} {self.type_confidence:.2f}"
+
+    @property
+    def out_of_scope(self) -> bool:
+        return self.scope_score is not None and self.scope_bar is not None and self.scope_score < self.scope_bar

@@ -26,6 +26,7 @@ class Source(models.TextChoices):
 
     LOW_CONFIDENCE = "low_confidence", "Low confidence"
     UNREADABLE = "unreadable", "Unreadable"
+    OUT_OF_SCOPE = "out_of_scope", "Nothing fits"
     WEEKLY = "weekly", "Weekly sample"
     EXPERIMENT = "experiment", "Experiment sample"
     FLAGGED = "flagged", "Flagged"

@@ -36,7 +36,13 @@ class Subtype(models.Model):
     name = models.CharField(max_length=100)
     type = models.CharField(max_length=12, choices=EmailType)
     guideline = models.TextField(blank=True)
+    examples = models.TextField(
+        blank=True,
+        help_text="Emails that show it, with a line of --- between them. A subtype that the model was not trained on "
+        "is recognised by these, and by emails that people labelled with it.",
+    )
     active = models.BooleanField(default=True)
+    changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ["department", "type", "name"]

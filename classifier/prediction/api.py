@@ -46,7 +46,7 @@ def classify(request: Request) -> Response:
             "type_confidence": round(scores.type_confidence, 4),
             "subtype": None if answer.withheld else scores.subtype,
             "subtype_confidence": round(scores.subtype_confidence, 4),
-            "needs_review": answer.withheld or bool(unreadable_kind("", text)),
+            "needs_review": answer.withheld or scores.out_of_scope or bool(unreadable_kind("", text)),
             "model_version": answer.serving.version.version,
             "latency_ms": round(answer.latency_ms, 2),
         }

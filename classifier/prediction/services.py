@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import isfinite
 from time import perf_counter
 
 from django.conf import settings
@@ -102,6 +103,8 @@ def store_prediction(*, email: Email, answer: Answer) -> Prediction:
         subtype_confidence=scores.subtype_confidence,
         threshold=answer.threshold,
         withheld=answer.withheld,
+        scope_score=scores.scope if isfinite(scores.scope) else None,
+        scope_bar=scores.scope_bar if isfinite(scores.scope_bar) else None,
         distribution=[[slug, round(p, 6)] for slug, p in scores.subtypes],
         latency_ms=answer.latency_ms,
     )

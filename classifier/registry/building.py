@@ -7,9 +7,9 @@ from pathlib import Path
 from django.conf import settings
 
 from classifier.models import ModelAlias, ModelVersion
-from classifier.registry.services import PRODUCTION, promote, register
-from ml.data import Example, load_corpus
-from ml.taxonomy import LabelSpace
+from classifier.registry.services import OWN_TEST_SPLIT, PRODUCTION, folder_of, keep_evaluation, promote, register
+from ml.data import Example
+from ml.progress import Watch, unwatched
 from reviewdesk.errors import DeskError
 
 STARTER = "starter"
@@ -25,35 +25,50 @@ def ensure_starter() -> ModelVersion:
 
         save_starter(settings.MODELS_DIR / STARTER, version=STARTER)
     version = register(name=STARTER)
-    promote(version=version)
+    keep_evaluation(version=version, data=OWN_TEST_SPLIT, report=version.metrics)
+    promote(version=version, reason="shipped with the desk")
     return version
 
 
-def train_artifact(
-    *,
-    name: str,
-    examples: Sequence[Example],
-    space: LabelSpace,
-    trained_by: str,
-    frozen: bool = True,
-    progress: bool = False,
-) -> Path:
-    """Train on `examples` and save the artifact under `name` in the models folder."""
-    from ml.artifact import save_artifact
-    from ml.finetuning import fine_tune
-    from ml.training import train_frozen
+def check_free(name: str) -> None:
+    """Raises DeskError for a name that is taken or cannot be a folder's."""
+    if not name or name != Path(name).name or name.startswith(".") or len(name) > 80:
+        raise DeskError(f"name is {name!r}; allowed: up to 80 characters without a slash or a leading dot")
+    if (settings.MODELS_DIR / name).exists():
+        raise DeskError(f"model {name!r} exists in {settings.MODELS_DIR}; choose another name")
 
-    folder = settings.MODELS_DIR / name
-    if folder.exists():
-        raise DeskError(f"model {name!r} exists in {settings.MODELS_DIR}; choose another --name")
-    if frozen:
-        trained = train_frozen(examples, encoder=settings.ENCODER, space=space, progress=progress)
-    else:
-        trained = fine_tune(
-            examples, encoder=settings.ENCODER, space=space, output=settings.VAR_DIR / "training" / name
-        )
-    save_artifact(trained, folder, version=name, examples=examples, trained_by=trained_by, git_commit=git_commit())
-    return folder
+
+def run_folder(name: str) -> Path:
+    """Where a run keeps its checkpoints, curve and log."""
+    return settings.VAR_DIR / "training" / name
+
+
+def train_version(
+    *, name: str, examples: Sequence[Example], options: dict, trained_by: str, watch: Watch = unwatched
+) -> ModelVersion:
+    """Train on `examples`, save and register the artifact, and measure it on its own test split.
+
+    `options` are those of `ml.options.add_training_options`.
+    """
+    from ml.artifact import load_test_rows, save_artifact
+    from ml.evaluation import full_report
+    from ml.options import order_from
+    from ml.predictor import Predictor
+    from ml.workshop import train
+
+    check_free(name)
+    trained = train(examples, order_from(options, settings.ENCODER), output=run_folder(name), watch=watch)
+    artifact = save_artifact(
+        trained, settings.MODELS_DIR / name, version=name, trained_by=trained_by, git_commit=git_commit()
+    )
+    version = register(name=name)
+    rows = load_test_rows(artifact)
+    if rows:
+        predictor = Predictor(folder_of(version), settings.CLASSIFIER_RUNTIME)
+        report = full_report(predictor, rows, threshold=settings.REVIEW_THRESHOLD, watch=watch)
+        keep_evaluation(version=version, data=OWN_TEST_SPLIT, report=report)
+        version.refresh_from_db()
+    return version
 
 
 def git_commit() -> str:

@@ -1,44 +1,60 @@
-"""The predictor that serves in this process: loaded on first use, exchanged after a promotion."""
+"""The predictor that serves in this process: loaded on first use, exchanged after a promotion.
 
+Each second at most the database is asked which version serves and whether the taxonomy changed.
+While a new model loads, the old one goes on answering, so that no request waits or is lost; only
+a process that had been idle loads before it answers, since its model may be long out of date.
+"""
+
+import logging
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, Thread
 from time import monotonic
 
 from django.conf import settings
 
 from classifier.models import ModelAlias, ModelVersion
+from classifier.registry.newcomers import Revision, new_subtypes, revision
 from classifier.registry.services import PRODUCTION, folder_of
 from ml.errors import ArtifactError
-from ml.predictor import Predictor
+from ml.predictor import NewSubtype, Predictor
 from reviewdesk.errors import BackendError
 
-CHECK_SECONDS = 2.0  # how often a process asks the database which version serves
+logger = logging.getLogger(__name__)
+CHECK_SECONDS = 1.0  # how often a process asks the database which version serves
+IDLE_SECONDS = 4.0  # after which a process loads a new version before it answers
+RETRY_SECONDS = 30.0  # before a version that could not be loaded is tried again
 
 
 @dataclass(frozen=True)
 class Serving:
     version: ModelVersion
     predictor: Predictor
+    revision: Revision
 
 
 _lock = Lock()
 _current: Serving | None = None
 _checked = 0.0
+_loading: Thread | None = None
+_failed: tuple[int, float] = (0, 0.0)  # version and when
 
 
 def serving() -> Serving:
-    """The production model. While a new one loads, requests wait and none is lost.
+    """The production model.
 
-    Raises BackendError that says what to run when there is no production model, or names the
-    file of its folder that is corrupt.
+    Raises BackendError that says what to run when there is no production model, or, where none is
+    loaded yet, names the file of its folder that is corrupt.
     """
     global _current, _checked
     with _lock:
-        if _current is None or monotonic() - _checked > CHECK_SECONDS:
-            version = production_version()
-            if _current is None or _current.version.pk != version.pk:
-                _current = _load(version)
-            _checked = monotonic()
+        idle = monotonic() - _checked
+        if _current is None:
+            _current = _load(production_version())
+        elif idle > CHECK_SECONDS:
+            _catch_up(_current, wait=idle > IDLE_SECONDS)
+        else:
+            return _current
+        _checked = monotonic()
         return _current
 
 
@@ -53,13 +69,57 @@ def production_version() -> ModelVersion:
 
 def forget() -> None:
     """Drop the loaded model (for tests and for a process that forks)."""
-    global _current, _checked
+    global _current, _checked, _failed
     with _lock:
-        _current, _checked = None, 0.0
+        _current, _checked, _failed = None, 0.0, (0, 0.0)
+
+
+def _catch_up(current: Serving, *, wait: bool) -> None:
+    """Compare what is loaded with the database, and load or learn what is new; the caller holds the lock."""
+    global _loading
+    if _loading is not None and _loading.is_alive():
+        return None
+    version = production_version()
+    same = version.pk == current.version.pk
+    if _failed[0] == version.pk and monotonic() - _failed[1] < RETRY_SECONDS:
+        return None
+    try:
+        found = revision(folder_of(version))
+    except BackendError as error:
+        return _give_up(version, error)
+    if same and found == current.revision:
+        return None
+    args = (version, found, new_subtypes(found), current if same else None)
+    _loading = Thread(target=_exchange, args=args, daemon=True)
+    _loading.start()
+    if wait:
+        _loading.join()
+    return None
+
+
+def _exchange(version: ModelVersion, found: Revision, subtypes: list[NewSubtype], same: Serving | None) -> None:
+    """Put a newly loaded model (or the same one with new subtypes) in place; touches no database."""
+    global _current
+    try:
+        predictor = same.predictor if same else Predictor(folder_of(version), settings.CLASSIFIER_RUNTIME)
+        predictor.learn(subtypes)
+    except Exception as error:
+        return _give_up(version, error)
+    _current = Serving(version, predictor, found)
+    return None
+
+
+def _give_up(version: ModelVersion, error: Exception) -> None:
+    global _failed
+    _failed = (version.pk, monotonic())
+    logger.error("model %s cannot be loaded, the old one goes on serving: %s", version.version, error)
 
 
 def _load(version: ModelVersion) -> Serving:
     try:
-        return Serving(version, Predictor(folder_of(version), settings.CLASSIFIER_RUNTIME))
+        predictor = Predictor(folder_of(version), settings.CLASSIFIER_RUNTIME)
     except ArtifactError as error:
         raise BackendError(f"Model {version.version} cannot be loaded: {error}", permanent=True) from None
+    found = revision(folder_of(version))
+    predictor.learn(new_subtypes(found))
+    return Serving(version, predictor, found)

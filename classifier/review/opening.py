@@ -10,12 +10,13 @@ from classifier.labels import confirmed
 from classifier.models import Email, Prediction, ReviewItem, SampleDraw, Source, Verification
 from reviewdesk.errors import DeskError
 
-PRIORITY = {Source.UNREADABLE: 0, Source.LOW_CONFIDENCE: 5, Source.WEEKLY: 3, Source.FLAGGED: 8}
+PRIORITY = {Source.UNREADABLE: 0, Source.OUT_OF_SCOPE: 4, Source.LOW_CONFIDENCE: 5, Source.WEEKLY: 3, Source.FLAGGED: 8}
+NOTHING_FITS = "nothing in this department fits"
 SAMPLE_DAYS = 7
 
 
 def open_if_unsure(*, email: Email, prediction: Prediction) -> ReviewItem | None:
-    """Open a review when the email is unreadable or its subtype is withheld; once an email."""
+    """Open a review when the email is unreadable, its subtype is withheld, or nothing fits; once an email."""
     waiting = ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN)
     if waiting.update(prediction=prediction, margin=_margin(prediction)):
         return waiting.get()  # moved here with its review: what is shown is what is verified
@@ -24,11 +25,12 @@ def open_if_unsure(*, email: Email, prediction: Prediction) -> ReviewItem | None
     if email.unreadable:
         return _open(email, prediction, Source.UNREADABLE, f"unreadable: {email.get_unreadable_display().lower()}")
     if not prediction.withheld:
-        return None
+        return _open(email, prediction, Source.OUT_OF_SCOPE, NOTHING_FITS) if prediction.out_of_scope else None
     if prediction.subtype is None:
         reason = f"the model knows no subtype of {email.department.name}"
     else:
         reason = f"subtype confidence {prediction.subtype_confidence:.2f} is under {prediction.threshold:.2f}"
+        reason += f"; {NOTHING_FITS}" if prediction.out_of_scope else ""
     return _open(email, prediction, Source.LOW_CONFIDENCE, reason)
 
 

@@ -1,7 +1,5 @@
 """Subtypes that training never saw: known by examples, without costing the others."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 

@@ -12,7 +12,20 @@ from ml.splitting import near_duplicate_groups, split_three
 
 
 def rows(n: int, subtype: str = "a", split: str = "") -> list[Example]:
-    topics = "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima".split()
+    topics = [
+        "alpha",
+        "bravo",
+        "charlie",
+        "delta",
+        "echo",
+        "foxtrot",
+        "golf",
+        "hotel",
+        "india",
+        "juliet",
+        "kilo",
+        "lima",
+    ]
     text = [
         f"{topics[i % 12]} {topics[(i // 12) % 12]} {subtype} question {topics[(i * 7) % 12]} number" for i in range(n)
     ]

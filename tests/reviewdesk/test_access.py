@@ -39,6 +39,10 @@ POSTS = {
     "outgoing-undo": ({"agent"}, "email"),
     "outgoing-settle": ({"agent"}, "email"),
     "model-promote": (set(), "name"),
+    "model-rollback": (set(), None),
+    "model-train": (set(), None),
+    "model-thresholds": (set(), "name"),
+    "training-cancel": (set(), "run"),
 }
 OBJECT_PAGES = {
     "inbox-thread",
@@ -48,6 +52,10 @@ OBJECT_PAGES = {
     "import-panel",
     "knowledge-document",
     "labels-download",
+    "model",
+    "model-move",
+    "models-compare",
+    "training-run",
 }
 OPEN = {"login", "logout", "home", "healthz", "readyz", "metrics", "schema", "api-docs"}
 API = {
@@ -60,6 +68,11 @@ API = {
     ("post", "review-items/1/release"): {"reviewer"},
     ("post", "review-items/1/verification"): {"reviewer"},
     ("post", "review-items/1/undo"): {"reviewer"},
+    ("get", "models"): set(),
+    ("get", "models/x"): set(),
+    ("post", "models/rollback"): set(),
+    ("post", "models/x/promote"): set(),
+    ("post", "models/x/archive"): set(),
     ("get", "drafts/1"): {"agent"},
     ("patch", "drafts/1"): {"agent"},
     ("post", "drafts/1/approve"): {"agent"},
@@ -73,7 +86,14 @@ ROLES = ["agent", "reviewer", "admin", ""]
 def objects(db):
     item = make_item()
     email = make_classified()
-    return {"item": item.pk, "email": email.pk, "thread": email.thread_id, "draft": make_draft(email).pk, "name": "x"}
+    return {
+        "item": item.pk,
+        "email": email.pk,
+        "thread": email.thread_id,
+        "draft": make_draft(email).pk,
+        "name": "x",
+        "run": 1,
+    }
 
 
 def may(role: str, roles: set[str]) -> bool:
@@ -110,6 +130,15 @@ def test_object_pages(client, objects, name, kind, roles, role):
     client.force_login(make_user(role=role))
     response = client.get(reverse(name, args=[objects[kind]]), headers={"HX-Request": "true"})
     assert response.status_code == (200 if may(role, roles) else 403)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_workshop_is_for_admins(client, db, role):
+    client.force_login(make_user(role=role))
+    pages = [("model", ["x"]), ("models-compare", []), ("training-run", [1])]
+    for name, args in pages:
+        assert (client.get(reverse(name, args=args)).status_code == 403) == (role != "admin")
+    assert (client.post(reverse("model-move", args=["x", "archive"])).status_code == 403) == (role != "admin")
 
 
 @pytest.mark.parametrize("name", [*PAGES, *POSTS])

@@ -1,38 +1,94 @@
-"""`train --data FILE --name N [--frozen]`."""
+"""`train --data FILE --name N [--frozen] [--resume] …`: see `ml.options`."""
 
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 
-from classifier.registry.building import train_artifact
-from classifier.registry.services import register
-from ml.data import read_examples
-from ml.taxonomy import LabelSpace
+from classifier.models import TrainingRun
+from classifier.registry.building import check_free, run_folder, train_version
+from classifier.registry.runs import recorded, take
+from classifier.retraining.export import stream
+from ml.data import Example, read_examples
+from ml.progress import Bar
 from reviewdesk.commands import DeskCommand
+from reviewdesk.errors import DeskError
 
 
 class Command(DeskCommand):
     help = "Train a model on a labelled file and register it as a candidate; the label space comes from the file."
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV or JSONL, also gzipped")
-        parser.add_argument("--name", required=True, help="name of the new version")
-        parser.add_argument("--frozen", action="store_true", help="train the heads only: seconds on a CPU")
+        from ml.options import add_training_options
+
+        add_training_options(parser, data=False)
+        parser.add_argument("--name", default="", help="name of the new version")
+        parser.add_argument("--run", type=int, metavar="ID", help="do a run that was asked for on the models page")
 
     def run(self, **options: Any) -> None:
-        examples = read_examples(options["data"])
-        space = LabelSpace.from_labels((e.department, e.subtype, e.type) for e in examples)
-        train_artifact(
-            name=options["name"],
-            examples=examples,
-            space=space,
-            trained_by="manage.py train",
-            frozen=options["frozen"],
-            progress=self.progress(options),
-        )
-        version = register(name=options["name"])
+        from ml.__main__ import lower_priority, summary
+
+        lower_priority()
+        run = self._asked_for(options["run"]) if options["run"] else self._own(options)
+        bar = Bar()
+        with recorded(run, bar if options["verbosity"] else lambda progress: None) as watch:
+            version = train_version(
+                name=run.name,
+                examples=_examples(run),
+                options=self._defaults() | run.options,
+                trained_by=run.user.username if run.user else "manage.py train",
+                watch=watch,
+            )
+            run.version = version
+        bar.close()
+        m = version.manifest
         self.stdout.write(
-            f"{version.version}: trained on {len(examples)} emails, {len(space.subtypes)} subtypes; "
-            f"a candidate. Next: manage.py evaluate {version.version} --data FILE, then manage.py models promote {version.version}"
+            f"{version.version}: trained on {m['training_size']} emails, a candidate; serves as {m['onnx']['precision']} "
+            f"({m['onnx']['reason']})"
         )
+        if version.metrics:
+            self.stdout.write("\n".join(summary(version.metrics)))
+        self.stdout.write(f"Next: manage.py models promote {version.version}")
+
+    def _own(self, options: dict[str, Any]) -> TrainingRun:
+        """A run of this very process."""
+        if not options["data"] or not options["name"]:
+            raise DeskError("--data and --name are needed")
+        check_free(options["name"])
+        kept = {k: v for k, v in options.items() if k in self._defaults()}
+        run = TrainingRun.objects.create(
+            name=options["name"], options=kept, filename=options["data"].name[:255], status=TrainingRun.Status.WAITING
+        )
+        take(run)
+        run.path = options["data"]  # type: ignore[attr-defined]
+        return run
+
+    def _asked_for(self, pk: int) -> TrainingRun:
+        run = TrainingRun.objects.select_related("user").filter(pk=pk, status=TrainingRun.Status.RUNNING).first()
+        if run is None:
+            raise DeskError(f"run {pk} is not to be done; it may have been cancelled")
+        return run
+
+    def _defaults(self) -> dict[str, Any]:
+        from argparse import ArgumentParser
+
+        from ml.options import add_training_options
+
+        parser = ArgumentParser()
+        add_training_options(parser, data=False)
+        found = vars(parser.parse_args([]))
+        return {k: v for k, v in found.items() if k not in ("data", "resume")}
+
+
+def _examples(run: TrainingRun) -> list[Example]:
+    """The rows of the run's file, or the desk's own labels."""
+    path: Path | None = getattr(run, "path", None)
+    if path is not None:
+        return read_examples(path)
+    if run.file:
+        return read_examples(Path(run.file.path))
+    labels = run_folder(run.name).with_name(f"{run.name}.jsonl")
+    labels.parent.mkdir(parents=True, exist_ok=True)
+    with labels.open("w", encoding="utf-8") as out:
+        out.writelines(stream("jsonl"))
+    return read_examples(labels)

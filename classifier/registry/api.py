@@ -1,0 +1,93 @@
+"""`models`: list, show, promote, roll back, archive."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view, permission_classes
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from classifier.registry import queries, services
+from reviewdesk.people.access import api_for
+from reviewdesk.people.models import ADMIN
+
+
+class ReasonInput(serializers.Serializer):
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
+
+
+class ModelOutput(serializers.Serializer):
+    version = serializers.CharField()
+    state = serializers.CharField()
+    trained_at = serializers.CharField()
+    training_size = serializers.IntegerField(allow_null=True)
+    encoder = serializers.CharField()
+    precision = serializers.CharField()
+    subtype_accuracy = serializers.FloatField(allow_null=True)
+    type_accuracy = serializers.FloatField(allow_null=True)
+    notes = serializers.CharField()
+
+
+class ModelsOutput(serializers.Serializer):
+    production = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    models = ModelOutput(many=True)
+    ledger = serializers.ListField(child=serializers.DictField())
+
+
+@extend_schema(responses=ModelsOutput)
+@api_view(["GET"])
+@permission_classes([api_for("models", ADMIN)])
+def models(request: Request) -> Response:
+    """All versions, the aliases, and the ledger of what was live when."""
+    aliases = {name: version.version for name, version in queries.aliases().items()}
+    return Response(
+        {
+            "production": aliases.get(services.PRODUCTION),
+            "previous": aliases.get(services.PREVIOUS),
+            "models": [queries.version_row(v) for v in queries.versions()],
+            "ledger": queries.ledger(),
+        }
+    )
+
+
+@extend_schema(responses=ModelOutput)
+@api_view(["GET"])
+@permission_classes([api_for("models", ADMIN)])
+def model(request: Request, version: str) -> Response:
+    """One version with its manifest and latest report."""
+    found = services.find_version(version)
+    return Response(queries.version_row(found) | {"manifest": found.manifest, "metrics": found.metrics})
+
+
+@extend_schema(request=ReasonInput, responses=ModelOutput)
+@api_view(["POST"])
+@permission_classes([api_for("models", ADMIN)])
+def promote(request: Request, version: str) -> Response:
+    """Let a version serve; in effect in every process within five seconds."""
+    found = services.find_version(version)
+    services.promote(version=found, by=request.user, reason=_reason(request))
+    return Response(queries.version_row(found))
+
+
+@extend_schema(request=ReasonInput, responses=ModelOutput)
+@api_view(["POST"])
+@permission_classes([api_for("models", ADMIN)])
+def roll_back(request: Request) -> Response:
+    """Let the previous production version serve again."""
+    return Response(queries.version_row(services.roll_back(by=request.user, reason=_reason(request))))
+
+
+@extend_schema(request=None, responses=ModelOutput)
+@api_view(["POST"])
+@permission_classes([api_for("models", ADMIN)])
+def archive(request: Request, version: str) -> Response:
+    """Put a version aside; not the one in production."""
+    found = services.find_version(version)
+    services.archive(version=found, by=request.user)
+    return Response(queries.version_row(found))
+
+
+def _reason(request: Request) -> str:
+    given = ReasonInput(data=request.data)
+    given.is_valid(raise_exception=True)
+    return given.validated_data.get("reason", "")

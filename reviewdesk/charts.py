@@ -1,0 +1,95 @@
+"""Line charts as plain SVG: drawn by a template, no script, hovered by <title>, read as a table by those who prefer.
+
+A chart is a dataclass of ready coordinates; `templates/reviewdesk/_chart.html` draws it with the
+classes of `charts.css`, so that light and dark come from the same tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+WIDTH, HEIGHT = 520, 260
+LEFT, RIGHT, TOP, BOTTOM = 48, 12, 12, 40
+
+
+@dataclass(frozen=True)
+class Series:
+    """A named line of (x, y) points; `note` (one a point) is said on hover. `kind` is a CSS class."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    kind: str = "one"
+    notes: Sequence[str] = ()
+    dots: bool = True
+
+
+@dataclass(frozen=True)
+class Chart:
+    title: str
+    x_label: str
+    y_label: str
+    lines: list[dict] = field(default_factory=list)
+    x_ticks: list[dict] = field(default_factory=list)
+    y_ticks: list[dict] = field(default_factory=list)
+    rows: list[dict] = field(default_factory=list)
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    top: int = TOP
+    bottom: int = HEIGHT - BOTTOM
+    middle: int = (LEFT + WIDTH - RIGHT) // 2
+
+
+def line_chart(
+    title: str,
+    series: Sequence[Series],
+    *,
+    x_label: str,
+    y_label: str,
+    x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+    percent: str = "",
+) -> Chart:
+    """`percent` names the axes shown in percent: "x", "y", "xy". Ranges default to what the points span."""
+    points = [p for s in series for p in s.points]
+    x0, x1 = x_range or _span([x for x, _ in points])
+    y0, y1 = y_range or _span([y for _, y in points])
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = LEFT + (x - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT)
+        down = HEIGHT - BOTTOM - (y - y0) / (y1 - y0) * (HEIGHT - TOP - BOTTOM)
+        return round(across, 1), round(down, 1)
+
+    lines, rows = [], []
+    for s in series:
+        placed = [place(x, y) for x, y in s.points]
+        notes = s.notes or [f"{_label(x, 'x' in percent)}: {_label(y, 'y' in percent)}" for x, y in s.points]
+        dots = [{"x": x, "y": y, "note": note} for (x, y), note in zip(placed, notes, strict=True)]
+        path = " ".join(f"{'L' if i else 'M'}{x} {y}" for i, (x, y) in enumerate(placed))
+        lines.append({"name": s.name, "kind": s.kind, "path": path, "dots": dots if s.dots else []})
+        if s.dots:
+            rows += [
+                {"name": s.name, "x": _label(x, "x" in percent), "y": _label(y, "y" in percent)} for x, y in s.points
+            ]
+    return Chart(
+        title,
+        x_label,
+        y_label,
+        lines,
+        [{"at": place(x, y0)[0], "label": _label(x, "x" in percent)} for x in _ticks(x0, x1)],
+        [{"at": place(x0, y)[1], "label": _label(y, "y" in percent)} for y in _ticks(y0, y1)],
+        rows,
+    )
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _ticks(low: float, high: float, wanted: int = 5) -> list[float]:
+    return [low + (high - low) * i / (wanted - 1) for i in range(wanted)]
+
+
+def _label(value: float, percent: bool) -> str:
+    return f"{100 * value:.0f}%" if percent else f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
