@@ -5,7 +5,7 @@ from time import process_time
 import torch
 
 from classifier.models import ModelVersion
-from classifier.registry.services import folder_of
+from classifier.registry.queries import folder_of
 from ml.data import load_corpus
 from ml.predictor import Predictor
 

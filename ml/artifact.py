@@ -27,7 +27,7 @@ from pathlib import Path
 from ml.data import Example, read_examples
 from ml.encoder import resolve_encoder, sha256_of
 from ml.errors import ArtifactError
-from ml.novelty import Centres
+from ml.prototypes import Centres
 from ml.scoring import Calibration
 from ml.taxonomy import LabelSpace
 

@@ -146,7 +146,7 @@ def _figures(truth: list[str], said: list[str], confidence: list[float], of_trut
         "macro_f1": round(float(f1.mean()), 4),
         "ece": round(expected_calibration_error(sure, right), 4),
         "ece_if_perfect": asdict(simulate_perfect_ece(sure)),
-        "log_loss": round(float(-np.log(np.maximum(of_truth, SMALLEST)).mean()), 4),
+        "log_loss": round(float(-np.log(np.clip(of_truth, SMALLEST, 1)).mean()), 4) + 0.0,
         "calibration": calibration_bins(sure, right),
         "per_class": [
             {

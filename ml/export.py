@@ -16,11 +16,11 @@ import torch
 
 from ml.data import Example
 from ml.model import DualHeadClassifier
+from ml.runtimes import OUTPUTS
 from ml.scoring import Calibration, score
 from ml.taxonomy import LabelSpace
 from ml.tokenizing import encode_email, load_tokenizer
 
-OUTPUTS = ("type_logits", "subtype_logits", "embedding")
 MIN_AGREEMENT = 0.995
 MAX_LOSS = 0.003
 FEWEST = 100  # rows to judge int8 by

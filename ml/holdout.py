@@ -14,8 +14,8 @@ from ml.artifact import save_artifact
 from ml.data import Example
 from ml.errors import DataError
 from ml.evaluation import report, run
-from ml.novelty import EXAMPLES
 from ml.predictor import NewSubtype, Predictor
+from ml.prototypes import EXAMPLES
 from ml.splitting import Splits
 from ml.taxonomy import LabelSpace
 from ml.training import Trained

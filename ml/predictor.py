@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.artifact import load_artifact, load_centres
-from ml.novelty import prototype_scores, similarities
+from ml.prototypes import prototype_scores, similarities
 from ml.runtimes import Answer, load_runtime
 from ml.scoring import Candidates, Scores, score
 from ml.tokenizing import encode_email, load_tokenizer

@@ -16,8 +16,8 @@ from ml.artifact import data_hash, save_artifact
 from ml.data import load_corpus
 from ml.encoder import MINILM, resolve_encoder
 from ml.errors import ArtifactError
-from ml.novelty import Centres
 from ml.progress import Bar, Watch, unwatched
+from ml.prototypes import Centres
 from ml.scoring import Calibration
 from ml.splitting import split_three
 from ml.taxonomy import LabelSpace, load_taxonomy

@@ -18,8 +18,9 @@ from ml.embeddings import embed_emails
 from ml.encoder import resolve_encoder
 from ml.heads import Logits, class_weights, fit_heads, head_logits, out_of_fold, targets_of
 from ml.model import DualHeadClassifier
-from ml.novelty import Centres, centres_of, fit_prototypes, fit_scope, rehearse
 from ml.progress import Progress, Watch, unwatched
+from ml.prototypes import Centres, centres_of
+from ml.rehearsal import fit_prototypes, fit_scope, rehearse
 from ml.scoring import Calibration
 from ml.splitting import Splits
 from ml.taxonomy import LabelSpace

@@ -42,8 +42,8 @@ def models(request: Request) -> Response:
     aliases = {name: version.version for name, version in queries.aliases().items()}
     return Response(
         {
-            "production": aliases.get(services.PRODUCTION),
-            "previous": aliases.get(services.PREVIOUS),
+            "production": aliases.get(queries.PRODUCTION),
+            "previous": aliases.get(queries.PREVIOUS),
             "models": [queries.version_row(v) for v in queries.versions()],
             "ledger": queries.ledger(),
         }
@@ -55,7 +55,7 @@ def models(request: Request) -> Response:
 @permission_classes([api_for("models", ADMIN)])
 def model(request: Request, version: str) -> Response:
     """One version with its manifest and latest report."""
-    found = services.find_version(version)
+    found = queries.find_version(version)
     return Response(queries.version_row(found) | {"manifest": found.manifest, "metrics": found.metrics})
 
 
@@ -64,7 +64,7 @@ def model(request: Request, version: str) -> Response:
 @permission_classes([api_for("models", ADMIN)])
 def promote(request: Request, version: str) -> Response:
     """Let a version serve; in effect in every process within five seconds."""
-    found = services.find_version(version)
+    found = queries.find_version(version)
     services.promote(version=found, by=request.user, reason=_reason(request))
     return Response(queries.version_row(found))
 
@@ -82,7 +82,7 @@ def roll_back(request: Request) -> Response:
 @permission_classes([api_for("models", ADMIN)])
 def archive(request: Request, version: str) -> Response:
     """Put a version aside; not the one in production."""
-    found = services.find_version(version)
+    found = queries.find_version(version)
     services.archive(version=found, by=request.user)
     return Response(queries.version_row(found))
 

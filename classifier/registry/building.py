@@ -7,7 +7,8 @@ from pathlib import Path
 from django.conf import settings
 
 from classifier.models import ModelAlias, ModelVersion
-from classifier.registry.services import OWN_TEST_SPLIT, PRODUCTION, folder_of, keep_evaluation, promote, register
+from classifier.registry.queries import PRODUCTION, folder_of
+from classifier.registry.services import OWN_TEST_SPLIT, keep_evaluation, promote, register
 from ml.data import Example
 from ml.progress import Watch, unwatched
 from reviewdesk.errors import DeskError

@@ -1,17 +1,31 @@
 """What pages, commands and the API show of the registry."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.db.models import QuerySet
 
 from classifier.models import Department, ModelAlias, ModelVersion, ServingPeriod
-from classifier.registry.services import PREVIOUS, PRODUCTION, folder_of
 from ml.artifact import load_artifact, load_validation
 from ml.errors import ArtifactError
 from reviewdesk.errors import DeskError
 
+PRODUCTION, PREVIOUS = "production", "previous"
 SHOWN = 200
+
+
+def folder_of(version: ModelVersion) -> Path:
+    return settings.MODELS_DIR / version.version
+
+
+def find_version(name: str) -> ModelVersion:
+    version = ModelVersion.objects.filter(version=name).first()
+    if version is None:
+        known = ", ".join(ModelVersion.objects.order_by("version").values_list("version", flat=True))
+        raise DeskError(f"model {name!r} is unknown; allowed: {known or '(none yet: run manage.py train)'}")
+    return version
 
 
 def version_row(version: ModelVersion) -> dict[str, Any]:

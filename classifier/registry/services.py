@@ -7,19 +7,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from classifier.models import Department, Evaluation, ModelAlias, ModelVersion, ServingPeriod
+from classifier.registry.queries import PREVIOUS, PRODUCTION, folder_of
 from ml.artifact import load_artifact
 from ml.errors import ArtifactError
 from reviewdesk.audit.services import record
 from reviewdesk.errors import DeskError
 from reviewdesk.people.models import User
 
-PRODUCTION, PREVIOUS = "production", "previous"
 OWN_TEST_SPLIT = "own test split"
 State = ModelVersion.State
-
-
-def folder_of(version: ModelVersion) -> Path:
-    return settings.MODELS_DIR / version.version
 
 
 def register(*, name: str) -> ModelVersion:
@@ -27,14 +23,6 @@ def register(*, name: str) -> ModelVersion:
     artifact = _verified(settings.MODELS_DIR / name)
     facts = {"manifest": artifact.manifest, "metrics": artifact.manifest["metrics"]}
     version, _ = ModelVersion.objects.update_or_create(version=name, defaults=facts)
-    return version
-
-
-def find_version(name: str) -> ModelVersion:
-    version = ModelVersion.objects.filter(version=name).first()
-    if version is None:
-        known = ", ".join(ModelVersion.objects.order_by("version").values_list("version", flat=True))
-        raise DeskError(f"model {name!r} is unknown; allowed: {known or '(none yet: run manage.py train)'}")
     return version
 
 

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from classifier.models import ModelAlias, ModelVersion
 from classifier.registry.newcomers import Revision, new_subtypes, revision
-from classifier.registry.services import PRODUCTION, folder_of
+from classifier.registry.queries import PRODUCTION, folder_of
 from ml.errors import ArtifactError
 from ml.predictor import NewSubtype, Predictor
 from reviewdesk.errors import BackendError

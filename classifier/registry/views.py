@@ -65,7 +65,7 @@ def _thresholds(request: DeskRequest, version: ModelVersion) -> dict:
 def apply_thresholds(request: DeskRequest, version: str) -> HttpResponse:
     """Give each department the threshold that reaches the wanted accuracy on the model's validation rows."""
     wanted = checked(AccuracyForm(request.POST))["accuracy"]
-    choices = queries.threshold_choices(services.find_version(version), wanted)
+    choices = queries.threshold_choices(queries.find_version(version), wanted)
     found = {c["department"].slug: c["found"].threshold for c in choices if c["found"]}
     changed = services.set_thresholds(thresholds=found, by=request.user)
     messages.info(request, f"{changed} threshold{'' if changed == 1 else 's'} changed; new emails follow them.")
@@ -87,7 +87,7 @@ def compare(request: DeskRequest) -> HttpResponse:
 @for_roles(ADMIN)
 def promote_model(request: DeskRequest, version: str) -> HttpResponse:
     reason = checked(ReasonForm(request.POST))["reason"]
-    services.promote(version=services.find_version(version), by=request.user, reason=reason)
+    services.promote(version=queries.find_version(version), by=request.user, reason=reason)
     messages.info(request, f"{version} serves from now on; every process changes over within seconds.")
     return redirect("models")
 
@@ -104,7 +104,7 @@ def roll_back_model(request: DeskRequest) -> HttpResponse:
 @for_roles(ADMIN)
 def move_model(request: DeskRequest, version: str, move: str) -> HttpResponse:
     """Mark a version as under test, archived, or a candidate again."""
-    MOVES[move](version=services.find_version(version), by=request.user)
+    MOVES[move](version=queries.find_version(version), by=request.user)
     return redirect("models")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ml.artifact import Artifact
 from ml.errors import ArtifactError
 
+OUTPUTS = ("type_logits", "subtype_logits", "embedding")  # of the exported graph
 RUNTIMES = ("onnx", "torch")
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import onnxruntime
 
 from ml.artifact import Artifact
-from ml.export import OUTPUTS
-from ml.runtimes import Answer
+from ml.runtimes import OUTPUTS, Answer
 
 
 def session(file: Path) -> onnxruntime.InferenceSession:

@@ -52,7 +52,7 @@ def test_an_export_trains_a_model_as_it_is(labelled, tmp_path, settings):
     version = ModelVersion.objects.get(version="from-export")
     assert version.state == "candidate" and version.manifest["training_size"] == 12
     call_command("evaluate", "from-export", data=tmp_path / "labels.csv")
-    with pytest.raises(CommandError, match="choose another --name"):
+    with pytest.raises(CommandError, match="choose another name"):
         call_command("train", data=tmp_path / "labels.csv", name="from-export", frozen=True)
 
 

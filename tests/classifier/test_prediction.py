@@ -13,7 +13,7 @@ from classifier.registry import serving
 from classifier.registry.services import promote
 from responses.models import DraftJob
 from reviewdesk import workflow
-from reviewdesk.errors import BackendError
+from reviewdesk.errors import BackendError, DeskError
 from tests.factories import make_department, make_email, make_version
 
 BODY = "The invoice module has been down since nine, nobody in the office can work. Fix it now!"
@@ -122,8 +122,6 @@ def test_without_a_model_the_error_says_what_to_run(db):
 
 
 def test_a_corrupt_model_is_never_promoted(starter, starter_folder):
-    from ml.errors import ArtifactError
-
-    with pytest.raises(ArtifactError, match="manifest.json"):
+    with pytest.raises(DeskError, match="manifest.json"):
         promote(version=make_version("nothing-there"))
     assert serving.production_version() == starter

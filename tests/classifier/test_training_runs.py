@@ -96,7 +96,9 @@ def test_bad_data_is_refused_with_the_reason_and_kept_on_the_run(db, data, rows,
 
 def test_a_csv_without_a_text_column_is_named(db, tmp_path):
     (tmp_path / "a.csv").write_text("department,type,subtype\nit,query,x\n")
-    with pytest.raises(CommandError, match="has the columns department, type, subtype; needed: department and one of body"):
+    with pytest.raises(
+        CommandError, match="has the columns department, type, subtype; needed: department and one of body"
+    ):
         call_command("train", data=tmp_path / "a.csv", name="bad", frozen=True, verbosity=0)
 
 

@@ -6,11 +6,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from classifier.registry.services import OWN_TEST_SPLIT, find_version, folder_of, keep_evaluation
+from classifier.registry.queries import find_version, folder_of
+from classifier.registry.services import OWN_TEST_SPLIT, keep_evaluation
 from classifier.registry.serving import production_version
 from ml.artifact import load_test_rows
 from ml.data import load_corpus, read_examples
-from ml.progress import Bar
+from ml.progress import Bar, unwatched
 from reviewdesk.commands import DeskCommand
 
 
@@ -31,7 +32,7 @@ class Command(DeskCommand):
         predictor, bar = Predictor(folder_of(version), settings.CLASSIFIER_RUNTIME), Bar()
         own = load_test_rows(predictor.artifact) or load_corpus("test")  # a model of format 1 came without any
         examples = read_examples(options["data"]) if options["data"] else own
-        watch = bar if self.progress(options) else lambda progress: None
+        watch = bar if self.progress(options) else unwatched
         figures = full_report(predictor, examples, threshold=settings.REVIEW_THRESHOLD, watch=watch)
         bar.close()
         name = options["data"].name if options["data"] else OWN_TEST_SPLIT

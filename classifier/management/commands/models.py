@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from classifier.models import ModelVersion
-from classifier.registry.queries import ledger, version_row
-from classifier.registry.services import archive, find_version, promote, restore, roll_back, set_testing
+from classifier.registry.queries import find_version, ledger, version_row
+from classifier.registry.services import archive, promote, restore, roll_back, set_testing
 from reviewdesk.commands import DeskCommand
 
 MOVES: dict[str, tuple[Callable[..., None], str]] = {

@@ -10,7 +10,7 @@ from classifier.models import TrainingRun
 from classifier.registry.building import run_folder
 from classifier.registry.runs import recorded, take
 from ml.data import read_examples
-from ml.progress import Bar
+from ml.progress import Bar, unwatched
 from reviewdesk.commands import DeskCommand
 
 
@@ -46,7 +46,7 @@ class Command(DeskCommand):
         )  # fmt: skip
         take(run)
         bar = Bar()
-        with recorded(run, bar if options["verbosity"] else lambda progress: None) as watch:
+        with recorded(run, bar if self.progress(options) else unwatched) as watch:
             rows = sweep(
                 splits, plan(variables, base, grid=options["grid"]), encoder=settings.ENCODER,
                 space=space_of(examples), output=output, watch=watch,

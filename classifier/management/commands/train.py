@@ -10,7 +10,7 @@ from classifier.registry.building import check_free, run_folder, train_version
 from classifier.registry.runs import recorded, take
 from classifier.retraining.export import stream
 from ml.data import Example, read_examples
-from ml.progress import Bar
+from ml.progress import Bar, unwatched
 from reviewdesk.commands import DeskCommand
 from reviewdesk.errors import DeskError
 
@@ -31,7 +31,7 @@ class Command(DeskCommand):
         lower_priority()
         run = self._asked_for(options["run"]) if options["run"] else self._own(options)
         bar = Bar()
-        with recorded(run, bar if options["verbosity"] else lambda progress: None) as watch:
+        with recorded(run, bar if self.progress(options) else unwatched) as watch:
             version = train_version(
                 name=run.name,
                 examples=_examples(run),

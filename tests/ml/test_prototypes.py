@@ -8,8 +8,9 @@ from ml.data import Example, load_corpus
 from ml.encoder import MINILM
 from ml.errors import DataError
 from ml.holdout import hold_out, new_subtypes, space_of, without
-from ml.novelty import Centres, Prototypes, prototype_scores, similarities
 from ml.predictor import NewSubtype, Predictor
+from ml.prototypes import Centres, prototype_scores, similarities
+from ml.scoring import Prototypes
 from ml.splitting import split_three
 from ml.training import FrozenSettings, train_frozen
 
