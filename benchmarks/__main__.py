@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 
 VAR = tempfile.mkdtemp(prefix="reviewdesk-bench-")
@@ -16,23 +17,40 @@ import django  # noqa: E402
 
 django.setup()
 
+from collections.abc import Callable  # noqa: E402
+from pathlib import Path  # noqa: E402
+
 from django.core.management import call_command  # noqa: E402
 
-from benchmarks import inference, intake, queue  # noqa: E402
+from benchmarks import inference, intake, learning, queue  # noqa: E402
 from classifier.registry.building import ensure_starter  # noqa: E402
+from classifier.registry.queries import folder_of  # noqa: E402
 from classifier.taxonomy import load_starter_taxonomy  # noqa: E402
 
-try:
+
+def main(wanted: list[str]) -> None:
+    """Run all benchmarks, or those named: inference, intake, queue, learning."""
     call_command("migrate", verbosity=0)
     load_starter_taxonomy()
-    version = ensure_starter()
-    for title, rows in (
-        ("Inference, one email at a time, tokenising included", inference.run(version)),
-        ("Import of rows without labels", intake.run()),
-        ("Claiming the next review item", queue.run()),
-    ):
-        print(f"\n{title}")
-        for name, value in rows:
-            print(f"  {name:46} {value}")
+    starter = folder_of(ensure_starter())
+    work = Path(VAR) / "work"
+    work.mkdir()
+    tables: dict[str, tuple[str, Callable]] = {
+        "inference": ("Inference, one email at a time, tokenising included", lambda: inference.run(starter, work)),
+        "intake": ("Import of rows without labels", intake.run),
+        "queue": ("Claiming the next review item", queue.run),
+    }
+    if learning.there():
+        tables["learning"] = ("Learning from real questions", lambda: learning.run(work))
+    for name, (title, run) in tables.items():
+        if wanted and name not in wanted:
+            continue
+        print(f"\n{title}", flush=True)
+        for row, value in run():
+            print(f"  {row:52} {value}", flush=True)
+
+
+try:
+    main(sys.argv[1:])
 finally:
     shutil.rmtree(VAR, ignore_errors=True)
