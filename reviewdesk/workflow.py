@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from classifier.models import Email
-from classifier.prediction.services import claim_unclassified, classify_text, release, store_prediction, unclassified
+from classifier.prediction.services import claim_unclassified, classify_emails, release, store_prediction, unclassified
 from classifier.review.opening import open_if_unsure
 from responses.drafting.services import request_draft
 from reviewdesk.backends import enqueue
@@ -26,11 +26,10 @@ def process(*, ids: Sequence[int]) -> None:
 
 def classify(*, ids: Sequence[int]) -> None:
     """Classify those that have no prediction, open reviews for the unsure, and note wanted drafts."""
-    for email in claim_unclassified(ids=ids):
+    for email, answer in classify_emails(emails=claim_unclassified(ids=ids)):
         try:
-            answer = classify_text(
-                department=email.department, subject=email.subject, body=email.body, email_id=email.pk
-            )
+            if isinstance(answer, Exception):
+                raise answer
             with transaction.atomic():
                 now = unclassified(email)
                 if now is not None:

@@ -1,7 +1,7 @@
 """Classifies stored emails, each by one worker at a time; and texts that are not stored."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import isfinite
@@ -54,13 +54,54 @@ def classify_text(*, department: Department, subject: str, body: str, email_id: 
     except Exception:
         ERRORS.inc()
         raise
+    return _answer(scores, department, current, (perf_counter() - start) * 1000, len(subject) + len(body), email_id)
+
+
+def classify_emails(*, emails: Sequence[Email]) -> Iterator[tuple[Email, Answer | Exception]]:
+    """Classify emails in order, in batches where the runtime gains by them, which is on a GPU.
+
+    An email that cannot be classified comes with its exception and does not take the rest along.
+    """
+    batched: dict[int, Answer] = {}
+    if len(emails) > 1:
+        try:
+            current = serving()
+            batched = _classify_batch(emails, current) if current.predictor.runtime.batches else {}
+        except Exception:
+            logger.exception("a batch could not be classified; its emails are tried one by one")
+    for email in emails:
+        try:
+            yield (
+                email,
+                batched.get(email.pk)
+                or classify_text(
+                    department=email.department, subject=email.subject, body=email.body, email_id=email.pk
+                ),
+            )
+        except Exception as error:
+            yield email, error
+
+
+def _classify_batch(emails: Sequence[Email], current: Serving) -> dict[int, Answer]:
+    """The latency of each is the batch's."""
+    start = perf_counter()
+    found = current.predictor.predict_many([(e.department.slug, e.subject, e.body) for e in emails])
     latency = (perf_counter() - start) * 1000
+    return {
+        e.pk: _answer(scores, e.department, current, latency, len(e.subject) + len(e.body), e.pk)
+        for e, scores in zip(emails, found, strict=True)
+    }
+
+
+def _answer(
+    scores: Scores, department: Department, current: Serving, latency: float, length: int, email_id: int | None
+) -> Answer:
     note_prediction(
         scores=scores,
         department=department.slug,
         model_version=current.version.version,
         latency_ms=latency,
-        email_length=len(subject) + len(body),
+        email_length=length,
         email_id=email_id,
     )
     return Answer(scores, threshold_of(department), latency, current)

@@ -29,6 +29,7 @@ class Runtime(Protocol):
     """Runs tokenised emails."""
 
     name: str
+    batches: bool  # whether several emails at once are cheaper
 
     def run(self, ids: Sequence[Sequence[int]]) -> list[Answer]:
         """One answer an email, in order; batched where that pays on the machine."""

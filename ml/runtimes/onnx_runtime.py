@@ -20,6 +20,7 @@ def session(file: Path) -> onnxruntime.InferenceSession:
 
 class OnnxRuntime:
     name = "onnx"
+    batches = False
 
     def __init__(self, artifact: Artifact):
         self._session = session(artifact.folder / "model.onnx")

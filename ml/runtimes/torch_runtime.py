@@ -36,7 +36,8 @@ class TorchRuntime:
 
     def __init__(self, artifact: Artifact):
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.budget = TOKENS if self._device.type == "cuda" else 1
+        self.batches = self._device.type == "cuda"
+        self.budget = TOKENS if self.batches else 1
         model = DualHeadClassifier.from_config(str(artifact.folder), artifact.space, layers=artifact.manifest["layers"])
         model.load_state_dict(load_file(artifact.folder / "model.safetensors"))
         self._model = model.to(self._device).eval()

@@ -107,7 +107,7 @@ def test_the_sweeper_finds_what_a_dead_task_left(db):
 def test_a_failing_model_loses_nothing(starter, monkeypatch):
     email = make_email(body=BODY)
     with monkeypatch.context() as patch:
-        patch.setattr("reviewdesk.workflow.classify_text", lambda **kw: 1 / 0)
+        patch.setattr("classifier.prediction.services.classify_text", lambda **kw: 1 / 0)
         workflow.process(ids=[email.pk])
     email.refresh_from_db()
     assert (email.prediction, email.work_until) == (None, None)
@@ -125,3 +125,31 @@ def test_a_corrupt_model_is_never_promoted(starter, starter_folder):
     with pytest.raises(DeskError, match="manifest.json"):
         promote(version=make_version("nothing-there"))
     assert serving.production_version() == starter
+
+
+def test_where_batches_pay_emails_are_classified_together(starter, monkeypatch):
+    emails = [make_email(body=text) for text in ("the VPN is down", "how do I reset my password?", "buy pills")]
+    predictor, sizes = serving.serving().predictor, []
+    whole = predictor.predict_many
+    monkeypatch.setattr(predictor.runtime, "batches", True, raising=False)
+    monkeypatch.setattr(predictor, "predict_many", lambda rows: sizes.append(len(rows)) or whole(rows))
+    workflow.classify(ids=[e.pk for e in emails])
+    assert sizes == [3]
+    assert Prediction.objects.count() == 3
+
+
+def test_a_batch_that_fails_is_tried_one_by_one(starter, monkeypatch, caplog):
+    emails = [make_email(body=text) for text in ("the VPN is down", "poison", "buy pills")]
+    predictor = serving.serving().predictor
+    whole = predictor.predict_many
+
+    def fails(rows):
+        if any(body == "poison" for _, _, body in rows):
+            raise RuntimeError("cannot be read")
+        return whole(rows)
+
+    monkeypatch.setattr(predictor.runtime, "batches", True, raising=False)
+    monkeypatch.setattr(predictor, "predict_many", fails)
+    workflow.classify(ids=[e.pk for e in emails])
+    assert set(Prediction.objects.values_list("email", flat=True)) == {emails[0].pk, emails[2].pk}
+    assert "tried one by one" in caplog.text
