@@ -15,7 +15,11 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 from tests.browser.conftest import launch  # noqa: E402
 from tests.desk import Desk  # noqa: E402
 
-SHOTS = {"reviewer": {"review": "/review/"}, "agent": {"inbox": "/inbox/?status=ready"}}
+SHOTS = {
+    "reviewer": {"review": "/review/"},
+    "agent": {"inbox": "/inbox/?status=ready"},
+    "admin": {"model": "/models/starter/"},
+}
 
 
 def main() -> None:

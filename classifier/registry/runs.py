@@ -121,6 +121,8 @@ class RowWatcher:
     def __call__(self, progress: Progress) -> None:
         self._also(progress)
         if progress.figures:
+            if self._history and self._history[-1]["step"] == progress.done:
+                self._history.pop()  # the same step, with what was measured since
             self._history.append({"step": progress.done, **progress.figures})
         if progress.figures or progress.phase != self._run.phase or monotonic() - self._written > 1:
             self._run.phase, self._run.done, self._run.total = progress.phase, progress.done, progress.total

@@ -20,6 +20,8 @@ State = ModelVersion.State
 
 def register(*, name: str) -> ModelVersion:
     """Record the artifact `name` of the models folder, verified, as a candidate."""
+    if not name or name != Path(name).name:
+        raise DeskError(f"model is {name!r}; allowed: the name of a folder in {settings.MODELS_DIR}")
     artifact = _verified(settings.MODELS_DIR / name)
     facts = {"manifest": artifact.manifest, "metrics": artifact.manifest["metrics"]}
     version, _ = ModelVersion.objects.update_or_create(version=name, defaults=facts)

@@ -157,6 +157,25 @@ def test_mail_that_fits_nothing_goes_to_review_with_the_reason(starter, monkeypa
     assert email.prediction.out_of_scope and email.prediction.scope_score < email.prediction.scope_bar
 
 
+def test_a_folder_from_another_machine_is_registered(starter, second, settings, capsys):
+    from django.core.management import CommandError, call_command
+
+    shutil.move(settings.MODELS_DIR / "second", settings.MODELS_DIR / "third")
+    try:
+        call_command("models", "register", "third")
+        call_command("models", "test", "third")
+        call_command("models", "list")
+        assert "third                    testing" in capsys.readouterr().out
+        call_command("models", "promote", "third", reason="tried")
+        call_command("models", "ledger")
+        assert "third" in capsys.readouterr().out
+    finally:
+        shutil.rmtree(settings.MODELS_DIR / "third")
+    for name, message in (("nowhere", "manifest.json is missing"), ("../x", "allowed: the name of a folder")):
+        with pytest.raises(CommandError, match=message):
+            call_command("models", "register", name)
+
+
 # --- Pages and API -----------------------------------------------------------------------------
 
 

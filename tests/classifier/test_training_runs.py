@@ -158,6 +158,7 @@ def test_progress_is_written_and_figures_are_kept(transactional_db):
         assert isinstance(watch, RowWatcher)
         watch(Progress("training", 20, 100, {"loss": 1.0}))
         watch(Progress("training", 21, 100))
+        watch(Progress("training", 40, 100, {"loss": 0.5}))
         watch(Progress("training", 40, 100, {"loss": 0.5, "subtype_accuracy": 0.7}))
         now = TrainingRun.objects.get()
         assert (now.phase, now.done, now.total) == ("training", 40, 100)

@@ -1,6 +1,9 @@
 """The whole desk under faults and load: a worker killed in the middle, eight reviewers at once."""
 
 import csv
+import shutil
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -93,3 +96,36 @@ def review_all(client: Client) -> list[int]:
         assert client("POST", f"review-items/{item['id']}/verification", answer) == first
         mine.append(item["email"])
     return mine
+
+
+def test_promotion_and_rollback_under_load_lose_no_request(desk):
+    """Four clients classify without pause while the model changes twice; each change holds after five seconds."""
+    shutil.copytree(desk.var / "models" / "starter", desk.var / "models" / "second")
+    desk.manage("models", "register", "second")
+    admin, answers, stop = desk.client("admin"), [], threading.Event()
+
+    def load() -> None:
+        client = desk.client("agent")
+        while not stop.is_set():
+            asked = time.monotonic()
+            status, body = client("POST", "classify", {"email": "The VPN is down", "department": "it"})
+            answers.append((asked, status, body.get("model_version")))
+
+    with ThreadPoolExecutor(4) as clients:
+        running = [clients.submit(load) for _ in range(4)]
+        try:
+            wait_for(lambda: len(answers) > 20, 60)
+            changed = []
+            for path, version in (("models/second/promote", "second"), ("models/rollback", "starter")):
+                status, body = admin("POST", path, {"reason": "under load"})
+                assert status == 200 and body["version"] == version
+                changed.append((time.monotonic(), version))
+                time.sleep(8)
+        finally:
+            stop.set()
+        for future in running:
+            future.result()
+    assert {status for _, status, _ in answers} == {200}, "no request is lost"
+    for when, version in changed:
+        later = [v for asked, _, v in answers if when + 5 <= asked < when + 8]
+        assert later and set(later) == {version}

@@ -1,4 +1,4 @@
-"""`models list|show|promote|rollback|test|archive|restore|ledger`."""
+"""`models list|show|register|promote|rollback|test|archive|restore|ledger`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 
 from classifier.models import ModelVersion
 from classifier.registry.queries import find_version, ledger, version_row
-from classifier.registry.services import archive, promote, restore, roll_back, set_testing
+from classifier.registry.services import archive, promote, register, restore, roll_back, set_testing
 from reviewdesk.commands import DeskCommand
 
 MOVES: dict[str, tuple[Callable[..., None], str]] = {
@@ -22,8 +22,8 @@ class Command(DeskCommand):
     prints_figures = True
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("action", choices=["list", "show", "promote", "rollback", "ledger", *MOVES])
-        parser.add_argument("version", nargs="?", help="needed by show, promote, test, archive and restore")
+        parser.add_argument("action", choices=["list", "show", "register", "promote", "rollback", "ledger", *MOVES])
+        parser.add_argument("version", nargs="?", help="needed by all but list, rollback and ledger")
         parser.add_argument("--reason", default="", help="kept in the ledger")
 
     def run(self, **options: Any) -> None:
@@ -34,6 +34,9 @@ class Command(DeskCommand):
             return self._ledger(options["json"])
         if action == "rollback":
             self.stdout.write(f"{roll_back(reason=options['reason']).version} is in production again")
+            return None
+        if action == "register":
+            self.stdout.write(f"{register(name=options['version'] or '').version} is a candidate")
             return None
         version = find_version(options["version"] or "")
         if action == "show":
