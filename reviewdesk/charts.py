@@ -8,17 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 WIDTH, HEIGHT = 520, 260
-LEFT, RIGHT, TOP, BOTTOM = 48, 12, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 48, 22, 12, 40
+DOT, FINE = 3.5, 1.8  # radius of a dot, and where there are more than MANY
+MANY = 40
 
 
 @dataclass(frozen=True)
 class Series:
-    """A named line of (x, y) points; `note` (one a point) is said on hover. `kind` is a CSS class."""
+    """A named line of (x, y) points; `notes` (one a point) are said on hover, `weights` (shares) make dots larger.
+    `kind` is a CSS class."""
 
     name: str
     points: Sequence[tuple[float, float]]
     kind: str = "one"
     notes: Sequence[str] = ()
+    weights: Sequence[float] = ()
     dots: bool = True
 
 
@@ -64,7 +68,9 @@ def line_chart(
     for s in series:
         placed = [place(x, y) for x, y in s.points]
         notes = s.notes or [f"{_label(x, 'x' in percent)}: {_label(y, 'y' in percent)}" for x, y in s.points]
-        dots = [{"x": x, "y": y, "note": note} for (x, y), note in zip(placed, notes, strict=True)]
+        size = FINE if len(placed) > MANY else DOT
+        radii = [round(2 + 8 * w**0.5, 1) for w in s.weights] or [size] * len(placed)
+        dots = [{"x": x, "y": y, "r": r, "note": n} for (x, y), r, n in zip(placed, radii, notes, strict=True)]
         path = " ".join(f"{'L' if i else 'M'}{x} {y}" for i, (x, y) in enumerate(placed))
         lines.append({"name": s.name, "kind": s.kind, "path": path, "dots": dots if s.dots else []})
         if s.dots:

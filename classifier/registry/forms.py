@@ -5,7 +5,7 @@ from django import forms
 from classifier.models import Evaluation
 
 SUFFIXES = (".csv", ".jsonl", ".csv.gz", ".jsonl.gz")
-WAYS = [("frozen", "Heads only (minutes on a CPU)"), ("fine-tuned", "Everything (a GPU, or hours)")]
+WAYS = [("frozen", "Heads only: minutes"), ("fine-tuned", "Everything: a GPU")]
 
 
 class TrainForm(forms.Form):

@@ -33,7 +33,8 @@ def report_charts(reports: list[tuple[str, dict]]) -> list[Chart]:
             f"confidence {b['confidence']:.0%}: {b['accuracy']:.0%} right ({b['interval'][0]:.0%} to {b['interval'][1]:.0%}), n = {b['n']}"
             for b in bins
         ]
-        calibration.append(Series(name, [(b["confidence"], b["accuracy"]) for b in bins], kind, notes))
+        weights = [b["n"] / report["n"] for b in bins]
+        calibration.append(Series(name, [(b["confidence"], b["accuracy"]) for b in bins], kind, notes, weights))
         curve = report["subtype"]["risk_coverage"]
         kept.append(
             Series(
@@ -92,7 +93,14 @@ def comparison(a: Evaluation, b: Evaluation) -> dict[str, Any]:
             if one is None or two is None:
                 continue
             gain = (one - two) if key in LOWER_IS_BETTER else (two - one)
-            row = {"name": f"{name}, {head}", "percent": percent, "a": one, "b": two, "gain": round(gain, 4)}
+            row = {
+                "name": f"{name}, {head}",
+                "percent": percent,
+                "a": one,
+                "b": two,
+                "gain": gain,
+                "better_by": f"{100 * gain:+.1f} points" if percent else f"{gain:+.3f}",
+            }
             if key == "accuracy":
                 row |= {
                     "a_interval": a.report[head]["accuracy_interval"],

@@ -29,9 +29,18 @@ def _models(form: TrainForm) -> dict:
         "aliases": queries.aliases(),
         "periods": queries.periods()[:SHOWN],
         "runs": TrainingRun.objects.select_related("user", "version")[:SHOWN],
-        "evaluations": Evaluation.objects.select_related("version")[:50],
+        **_comparable(),
         "form": form,
     }
+
+
+def _comparable() -> dict:
+    """The latest reports, and the two that one most likely wants to see beside each other."""
+    evaluations = list(Evaluation.objects.select_related("version")[:50])
+    newest = evaluations[0] if evaluations else None
+    others = [e for e in evaluations if newest and e.version_id != newest.version_id]
+    same = [e for e in others if newest and e.report.get("data_sha256") == newest.report.get("data_sha256")]
+    return {"evaluations": evaluations, "first": next(iter(same or others), newest), "second": newest}
 
 
 @for_roles(ADMIN)
