@@ -1,7 +1,7 @@
 """What the model does with subtypes it was not trained on: prototypes, and the score for mail that fits nothing.
 
-Both are calibrated by rehearsal. A fifth of each department's subtypes is hidden in turn, the heads
-are fitted without them on four fifths of the rows, and the rest shows what happens: how high the known
+Both are calibrated by rehearsal. A fifth of each department's subtypes is hidden in turn (and, for departments
+that are new altogether, all of them), the heads are fitted without them on four fifths of the rows, and the rest shows what happens: how high the known
 subtypes score on foreign mail, and how the similarity to a few examples must be scaled to compete.
 """
 
@@ -50,7 +50,7 @@ def rehearse(
     folds: int,
     seed: int,
 ) -> list[Scene]:
-    """Hide each subtype once; departments of fewer than three subtypes take no part."""
+    """Hide each subtype once, and each department as a whole; those of fewer than three subtypes take no part."""
     rng = np.random.default_rng(seed)
     hidden_in = {d: np.array_split(rng.permutation(m), folds) for d, m in space.members.items() if len(m) > 2}
     departments = np.array([e.department for e in examples])
@@ -66,11 +66,12 @@ def rehearse(
         centres = centres_of(vectors[fit_known].numpy(), subtypes[fit_known], len(space.subtypes))
         for department, parts in hidden_in.items():
             rows = departments[held] == department
-            scene = _scene(
-                vectors, subtypes, fit, held[rows], _take(logits, rows), parts[k], department, space, centres, rng
-            )
-            if scene is not None:
-                scenes.append(scene)
+            for unknown in (parts[k], np.array(space.members[department])):
+                scene = _scene(
+                    vectors, subtypes, fit, held[rows], _take(logits, rows), unknown, department, space, centres, rng
+                )
+                if scene is not None:
+                    scenes.append(scene)
     return scenes
 
 
@@ -80,14 +81,14 @@ def _scene(vectors, subtypes, fit, rows, logits, hidden, department, space, cent
     visible = tuple(m for m in space.members[department] if m not in set(shown))
     candidates = [*visible, *hidden]
     usable = np.isin(subtypes[rows], candidates)
-    if not hidden or not visible or not usable.any():
+    if not hidden or not usable.any():
         return None
     examples = [vectors[rng.permutation(shown[h])[:EXAMPLES]].numpy() for h in hidden]
     x = centres.direction(vectors[rows[usable]].numpy())
     logits, truth = _take(logits, usable), subtypes[rows[usable]]
     position = {m: i for i, m in enumerate(candidates)}
     return Scene(
-        centred(logits.subtypes, visible),
+        centred(logits.subtypes, visible) if visible else np.zeros((len(truth), 0)),
         log_softmax(logits.types)[:, [space.type_of[m] for m in candidates]],
         similarities(x, [centres.direction(e) for e in examples], centres.known[list(visible)]),
         np.array([position[t] for t in truth]),
@@ -107,11 +108,13 @@ def fit_prototypes(scenes: Sequence[Scene], calibration: Calibration) -> Prototy
     def loss(p: Prototypes, alone: bool) -> float:
         total = weight = 0.0
         for s in scenes:
-            own, of_type, target, w = _contest(s, p, alone)
-            if len(target):
-                logs = log_softmax(own / calibration.subtype + of_type / calibration.type)
-                total -= float((w * logs[np.arange(len(target)), target]).sum())
-                weight += float(w.sum())
+            if (s.known.shape[1] == 0) != alone:
+                continue
+            own = np.concatenate([s.known, prototype_scores(s.features, p) / (p.alone if alone else 1.0)], axis=1)
+            logs = log_softmax(own / calibration.subtype + s.of_type / calibration.type)
+            w = np.where(s.hidden & (not alone), NEW_WEIGHT, 1.0)
+            total -= float((w * logs[np.arange(len(s.target)), s.target]).sum())
+            weight += float(w.sum())
         return total / max(weight, 1.0)
 
     start = [np.log(8.0), np.log(6.0), np.log(2.0), 0.0]
@@ -119,15 +122,6 @@ def fit_prototypes(scenes: Sequence[Scene], calibration: Calibration) -> Prototy
     p = _from_logs(found.x)
     alone = minimize(lambda t: loss(replace(p, alone=float(np.exp(t[0]))), True), [0.0], method="Nelder-Mead")
     return replace(p, alone=float(np.exp(alone.x[0])))
-
-
-def _contest(s: Scene, p: Prototypes, alone: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Scores, type log-probabilities, targets and row weights; `alone` leaves only the hidden subtypes."""
-    new, known = prototype_scores(s.features, p), s.known.shape[1]
-    if alone:
-        rows = s.hidden
-        return new[rows] / p.alone, s.of_type[rows][:, known:], s.target[rows] - known, np.ones(rows.sum())
-    return np.concatenate([s.known, new], axis=1), s.of_type, s.target, np.where(s.hidden, NEW_WEIGHT, 1.0)
 
 
 def _from_logs(t: np.ndarray) -> Prototypes:

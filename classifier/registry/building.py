@@ -45,23 +45,32 @@ def run_folder(name: str) -> Path:
 
 
 def train_version(
-    *, name: str, examples: Sequence[Example], options: dict, trained_by: str, watch: Watch = unwatched
+    *,
+    name: str,
+    examples: Sequence[Example],
+    options: dict,
+    trained_by: str,
+    again: bool = False,
+    watch: Watch = unwatched,
 ) -> ModelVersion:
     """Train on `examples`, save and register the artifact, and measure it on its own test split.
 
-    `options` are those of `ml.options.add_training_options`.
+    `options` are those of `ml.options.add_training_options`. `again`: an earlier attempt may have died after it
+    had saved the artifact, which is then taken as it is.
     """
-    from ml.artifact import load_test_rows, save_artifact
+    from ml.artifact import load_artifact, load_test_rows, save_artifact
     from ml.evaluation import full_report
     from ml.options import order_from
     from ml.predictor import Predictor
     from ml.workshop import train
 
-    check_free(name)
-    trained = train(examples, order_from(options, settings.ENCODER), output=run_folder(name), watch=watch)
-    artifact = save_artifact(
-        trained, settings.MODELS_DIR / name, version=name, trained_by=trained_by, git_commit=git_commit()
-    )
+    folder = settings.MODELS_DIR / name
+    if again and (folder / "manifest.json").is_file():
+        artifact = load_artifact(folder)
+    else:
+        check_free(name)
+        trained = train(examples, order_from(options, settings.ENCODER), output=run_folder(name), watch=watch)
+        artifact = save_artifact(trained, folder, version=name, trained_by=trained_by, git_commit=git_commit())
     version = register(name=name)
     rows = load_test_rows(artifact)
     if rows:

@@ -66,6 +66,18 @@ def test_the_command_trains_registers_measures_and_is_recorded(transactional_db,
         call_command("train", data=data, name="by-command", frozen=True, verbosity=0)
 
 
+def test_an_attempt_that_died_after_saving_is_finished_by_the_next(transactional_db, data, starter_folder):
+    import shutil
+
+    shutil.copytree(starter_folder, settings.MODELS_DIR / "saved")
+    with data.open("rb") as stream:
+        file = SimpleUploadedFile("rows.jsonl", stream.read())
+    run = make_run(name="saved", file=file, status=STATUS.RUNNING, attempts=2, options={"frozen": True})
+    call_command("train", run=run.pk, verbosity=0)
+    run.refresh_from_db()
+    assert run.status == STATUS.DONE and run.version.version == "saved"
+
+
 def test_departments_can_be_held_out(transactional_db, data, tmp_path):
     other = [row | {"department": "office", "body": row["body"].replace("my", "our")} for row in ROWS]
     data.write_text("\n".join(json.dumps(r) for r in [*ROWS, *other]))

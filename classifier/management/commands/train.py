@@ -37,6 +37,7 @@ class Command(DeskCommand):
                 examples=_examples(run),
                 options=self._defaults() | run.options,
                 trained_by=run.user.username if run.user else "manage.py train",
+                again=run.attempts > 1,
                 watch=watch,
             )
             run.version = version
