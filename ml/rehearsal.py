@@ -19,7 +19,7 @@ from ml.prototypes import EXAMPLES, centres_of, prototype_scores, similarities
 from ml.scoring import SCOPE_SCORES, Calibration, Prototypes, Scope, centred, log_softmax, scope_score
 from ml.taxonomy import LabelSpace
 
-NEW_WEIGHT = 0.8  # of rows of new subtypes against those of known ones: a known subtype shall not lose
+NEW_WEIGHT = 2.5  # of rows of new subtypes: with 1, they are missed too often for the little that known ones lose
 SCOPE_SHARE = 0.02  # of ordinary mail that may fall under the bar
 FEWEST = 50  # rows for a bar of a department's own
 STEPS = 80
@@ -117,7 +117,7 @@ def fit_prototypes(scenes: Sequence[Scene], calibration: Calibration) -> Prototy
             weight += float(w.sum())
         return total / max(weight, 1.0)
 
-    start = [np.log(8.0), np.log(6.0), np.log(2.0), 0.0]
+    start = [np.log(8.0), np.log(6.0), np.log(2.0), 1.0]
     found = minimize(lambda t: loss(_from_logs(t), False), start, method="Nelder-Mead", options={"maxiter": 400})
     p = _from_logs(found.x)
     alone = minimize(lambda t: loss(replace(p, alone=float(np.exp(t[0]))), True), [0.0], method="Nelder-Mead")
