@@ -25,7 +25,7 @@ def test_a_model_is_trained_watched_promoted_and_rolled_back(log_in, desk, tmp_p
     expect(page.locator("#run-panel progress")).to_be_visible()
     expect(page.locator("#run-panel")).to_contain_text("is a candidate", timeout=MINUTES)
 
-    page.click("#run-panel >> text=retail-only >> nth=-1")
+    page.click("#run-panel a")
     expect(page.locator("h1")).to_contain_text("retail-only")
     expect(page.locator(".figure").first).to_be_visible()
     assert page.locator("figure.chart svg path.line").count() >= 3

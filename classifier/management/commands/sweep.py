@@ -34,7 +34,8 @@ class Command(DeskCommand):
         from ml.splitting import split_three
         from ml.sweep import TABLE, parse_variable, plan, sweep
 
-        lower_priority()
+        if self._called_from_command_line:  # type: ignore[attr-defined]
+            lower_priority()
         variables = dict(parse_variable(text) for text in options["vary"] or ["learning_rate"])
         base = settings_from(options, FineTuneSettings)
         examples = read_examples(options["data"])

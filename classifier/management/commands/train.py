@@ -28,7 +28,8 @@ class Command(DeskCommand):
     def run(self, **options: Any) -> None:
         from ml.__main__ import lower_priority, summary
 
-        lower_priority()
+        if self._called_from_command_line:  # type: ignore[attr-defined]
+            lower_priority()
         run = self._asked_for(options["run"]) if options["run"] else self._own(options)
         bar = Bar()
         with recorded(run, bar if self.progress(options) else unwatched) as watch:
