@@ -57,7 +57,7 @@ def unseen_intents(train: list[Example], test: list[Example]) -> list[tuple[str,
 
     The texts are embedded once; heads, calibration and prototypes are made anew for each draw.
     """
-    settings = FrozenSettings(folds=3)  # as many fits as a minute a draw allows
+    settings = FrozenSettings()
     source = resolve_encoder(MINILM)
     whole = space_of(train)
     model = DualHeadClassifier.from_encoder(source, whole, layers=settings.layers)
