@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.encoder import MINILM
-from ml.errors import MLError
+from ml.errors import ArtifactError, MLError
 from ml.options import add_sweep_options, add_training_options, order_from, settings_from
 
 
@@ -74,6 +74,8 @@ def _train(options: dict[str, Any]) -> None:
     from ml.workshop import train
 
     output: Path = options["output"]
+    if output.exists():
+        raise ArtifactError(f"{output} exists already; choose another --output")
     bar = Bar()
     trained = train(
         read_examples(options["data"]),

@@ -22,7 +22,8 @@ def prepare_run(folder: Path, settings: dict, examples: Sequence[Example]) -> No
         shutil.rmtree(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(about, indent=1) + "\n")
+        if not file.is_file():
+            file.write_text(json.dumps(about, indent=1) + "\n")
     except OSError as error:
         raise TrainingError(f"{folder} cannot be written: {error.strerror}") from None
 

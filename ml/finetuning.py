@@ -143,7 +143,6 @@ def fine_tune(
     data = _Rows(tokenizer, examples, targets, weights)
     validation = _Rows(tokenizer, splits.validation, held, torch.ones(len(splits.validation)))
     _train(model, data, validation, output, settings, teller)
-    model.to("cpu").eval()
     return _finish(
         model,
         tokenizer,
@@ -196,6 +195,7 @@ def _finish(model, tokenizer, splits, space, teller, watch, made, hyperparameter
     vectors = torch.from_numpy(
         embed_emails(model, tokenizer, [(e.department, e.subject, e.body) for e in rows], watch=watch)
     )
+    model.to("cpu").eval()
     logits = head_logits((model.type_head, model.subtype_head), vectors)
     cut = len(splits.train)
     unseen = Logits(logits.types[cut:], logits.subtypes[cut:])

@@ -45,12 +45,14 @@ class DualHeadClassifier(nn.Module):
     @classmethod
     def from_encoder(cls, source: str, space: LabelSpace, *, layers: int = 0) -> "DualHeadClassifier":
         """Pretrained encoder (folder or hub name) under fresh heads."""
-        return cls(AutoModel.from_pretrained(source), len(space.types), len(space.subtypes), layers)
+        return cls(
+            AutoModel.from_pretrained(source, dtype=torch.float32), len(space.types), len(space.subtypes), layers
+        )
 
     @classmethod
     def from_config(cls, folder: str, space: LabelSpace, *, layers: int = 0) -> "DualHeadClassifier":
         """The same shape without weights, to be filled from an artifact."""
-        encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+        encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder)).float()
         return cls(encoder, len(space.types), len(space.subtypes), layers)
 
     def pool(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

@@ -162,7 +162,7 @@ def score(
         type_confidence=float(by_type[best_type]),
         subtype=slugs[best],
         subtype_confidence=float(probabilities[best]),
-        scope=float(scope_score(own, calibration.scope.score)) if members else float("inf"),
+        scope=float(scope_score(own, calibration.scope.score)) if len(members) > 1 else float("inf"),
         scope_bar=calibration.scope.bar_of(department),
     )
 

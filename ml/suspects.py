@@ -44,7 +44,7 @@ def label_errors(outcomes: Sequence[Judged], shown: int = SHOWN) -> list[dict]:
         {(o.example.department, s) for o in outcomes for s in [o.example.subtype, *dict(o.scores.subtypes)]}
     )
     index = {c: i for i, c in enumerate(classes)}
-    if len(outcomes) < FEWEST or len(classes) < 2:
+    if len(outcomes) < FEWEST or len({(o.example.department, o.example.subtype) for o in outcomes}) < 2:
         return []
     probabilities = np.zeros((len(outcomes), len(classes)))
     for row, o in enumerate(outcomes):

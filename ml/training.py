@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 import torch
 
+from ml.artifact import tokenizer_file
 from ml.augmentation import augment_rare, rare_subtypes
 from ml.data import Example
 from ml.embeddings import embed_emails
@@ -76,7 +77,7 @@ def train_frozen(
     source = resolve_encoder(encoder)
     model = DualHeadClassifier.from_encoder(source, space, layers=settings.layers)
     emails = [(e.department, e.subject, e.body) for e in examples]
-    vectors = torch.from_numpy(embed_emails(model, load_tokenizer(source), emails, watch=watch))
+    vectors = torch.from_numpy(embed_emails(model, load_tokenizer(tokenizer_file(encoder).parent), emails, watch=watch))
     weights = class_weights(targets) if settings.class_weights else None
     genuine = np.arange(len(real))  # made rows follow their originals into no fold: they would tell
     phases = settings.folds + 2
