@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, connection
+from django.db.models import Q
 from django.utils import timezone
 
 from classifier.models import TrainingRun
@@ -62,6 +63,10 @@ def start_waiting() -> TrainingRun | None:
     """Start the next waiting run unless one is going; a run whose process died waits again, three times at most."""
     now = timezone.now()
     lost = TrainingRun.objects.filter(status=Status.RUNNING, touched_at__lt=now - LOST)
+    by_command = Q(kind=TrainingRun.Kind.SWEEP) | (Q(file="") & ~Q(filename=""))
+    lost.filter(by_command).update(
+        status=Status.FAILED, ended_at=now, error="its process died; give the same command again, it goes on"
+    )
     lost.filter(attempts__gte=ATTEMPTS).update(
         status=Status.FAILED, ended_at=now, error=f"its process died {ATTEMPTS} times; see its log"
     )

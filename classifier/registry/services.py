@@ -41,7 +41,7 @@ def promote(
     """
     _verified(folder_of(version))
     with transaction.atomic():
-        current = ModelAlias.objects.select_for_update().filter(name=PRODUCTION).select_related("version").first()
+        current = ModelAlias.objects.select_for_update().filter(name=PRODUCTION).first()
         version.refresh_from_db()
         if version.state == State.ARCHIVED:
             raise DeskError(

@@ -49,7 +49,9 @@ def model(request: DeskRequest, version: str) -> HttpResponse:
     found = get_object_or_404(ModelVersion, version=version)
     reports = found.evaluations.all()[:SHOWN]
     asked = request.GET.get("report", "")
-    evaluation = get_object_or_404(found.evaluations, pk=asked) if asked.isdigit() else reports.first()
+    evaluation = (
+        get_object_or_404(found.evaluations, pk=asked) if asked.isdecimal() and asked.isascii() else reports.first()
+    )
     context = {"version": found, "evaluations": reports, "evaluation": evaluation, **_thresholds(request, found)}
     if evaluation and presenting.whole(evaluation.report):
         context["report"] = evaluation.report

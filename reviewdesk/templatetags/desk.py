@@ -18,7 +18,7 @@ def percent(share: float | None, digits: int = 1) -> str:
     >>> percent(0.8512)
     '85.1%'
     """
-    return "–" if share is None else f"{share * 100:.{digits}f}%"
+    return "–" if not isinstance(share, int | float) else f"{share * 100:.{digits}f}%"
 
 
 @register.simple_tag(takes_context=True)

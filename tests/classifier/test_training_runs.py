@@ -142,6 +142,14 @@ def test_a_run_whose_process_died_is_started_again_three_times_at_most(db, launc
     assert len(launched) == 3
 
 
+@pytest.mark.parametrize("fields", [{"kind": "sweep"}, {"filename": "rows.csv"}])
+def test_a_run_of_a_command_whose_process_died_is_left_to_the_command(db, launched, fields):
+    run = make_run(status=STATUS.RUNNING, touched_at=timezone.now() - timedelta(minutes=5), **fields)
+    assert start_waiting() is None and launched == []
+    run.refresh_from_db()
+    assert run.status == STATUS.FAILED and "give the same command again" in run.error
+
+
 def test_a_name_is_taken_while_its_run_goes(db, launched):
     ask_for_run(name="r", options={}, file=None, by=None)
     with pytest.raises(DeskError, match="a run named 'r' is going already"):

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils import timezone
 
 from classifier.models import TrainingRun
 from classifier.registry.building import check_free, run_folder, train_version
-from classifier.registry.runs import recorded, take
+from classifier.registry.runs import recorded
 from classifier.retraining.export import stream
 from ml.data import Example, read_examples
 from ml.progress import Bar, unwatched
@@ -59,9 +60,9 @@ class Command(DeskCommand):
         check_free(options["name"])
         kept = {k: v for k, v in options.items() if k in self._defaults()}
         run = TrainingRun.objects.create(
-            name=options["name"], options=kept, filename=options["data"].name[:255], status=TrainingRun.Status.WAITING
-        )
-        take(run)
+            name=options["name"], options=kept, filename=options["data"].name[:255], status=TrainingRun.Status.RUNNING,
+            attempts=1, started_at=timezone.now(), touched_at=timezone.now(),
+        )  # fmt: skip
         run.path = options["data"]  # type: ignore[attr-defined]
         return run
 
