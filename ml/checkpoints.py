@@ -18,6 +18,8 @@ def prepare_run(folder: Path, settings: dict, examples: Sequence[Example]) -> No
     """Make the folder ready: an interrupted run on the same data and settings is kept, another one removed."""
     about = {"settings": settings, "data_sha256": data_hash(examples)}
     file = folder / ABOUT
+    if folder.is_dir() and not file.is_file() and any(folder.iterdir()):
+        raise TrainingError(f"{folder} holds something else than a training run; choose another name")
     if folder.exists() and (not file.is_file() or json.loads(file.read_text()) != about):
         shutil.rmtree(folder)
     try:

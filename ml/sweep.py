@@ -77,11 +77,11 @@ def sweep(
 ) -> list[dict]:
     """Run the trials that have no result yet; returns all rows, best first.
 
-    Raises DataError when `output` holds a sweep over other data.
+    Raises DataError when `output` holds a sweep over other data or with another encoder.
     """
     output.mkdir(parents=True, exist_ok=True)
     data = data_hash([*splits.train, *splits.validation])
-    rows = _earlier(output / TRIALS, data)
+    rows = _earlier(output / TRIALS, data, encoder)
     done = {json.dumps(row["settings"], sort_keys=True) for row in rows}
     for number, settings in enumerate(trials):
         watch(Progress("trials", number, len(trials)))
@@ -90,7 +90,9 @@ def sweep(
         folder = output / "trial"
         trained = train(splits, encoder=encoder, space=space, output=folder, settings=settings, watch=watch)
         rows.append({"settings": asdict(settings), **_result(trained)})
-        (output / TRIALS).write_text(json.dumps({"data_sha256": data, "rows": rows}, indent=1) + "\n")
+        part = output / f"{TRIALS}.part"
+        part.write_text(json.dumps({"data_sha256": data, "encoder": encoder, "rows": rows}, indent=1) + "\n")
+        part.replace(output / TRIALS)
         shutil.rmtree(folder, ignore_errors=True)
     watch(Progress("trials", len(trials), len(trials)))
     rows.sort(key=lambda row: -row["subtype_accuracy"])
@@ -100,12 +102,12 @@ def sweep(
     return rows
 
 
-def _earlier(file: Path, data: str) -> list[dict]:
+def _earlier(file: Path, data: str, encoder: str) -> list[dict]:
     if not file.is_file():
         return []
     earlier = json.loads(file.read_text())
-    if earlier["data_sha256"] != data:
-        raise DataError(f"{file} is of a sweep over other data; choose another output folder")
+    if (earlier["data_sha256"], earlier["encoder"]) != (data, encoder):
+        raise DataError(f"{file} is of a sweep over other data or another encoder; choose another output folder")
     return earlier["rows"]
 
 

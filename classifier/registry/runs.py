@@ -131,10 +131,17 @@ class RowWatcher:
             self._history.append({"step": progress.done, **progress.figures})
         if progress.figures or progress.phase != self._run.phase or monotonic() - self._written > 1:
             self._run.phase, self._run.done, self._run.total = progress.phase, progress.done, progress.total
+            self._write(progress)
+            self._written = monotonic()
+
+    def _write(self, progress: Progress) -> None:
+        """A busy database costs a line of progress, not the run."""
+        try:
             TrainingRun.objects.filter(pk=self._run.pk).update(
                 phase=progress.phase[:40], done=progress.done, total=progress.total, history=self._history
             )
-            self._written = monotonic()
+        except DatabaseError as error:
+            logger.warning("run %s: progress not written, %s", self._run.pk, error)
 
 
 @contextmanager

@@ -186,6 +186,25 @@ def test_progress_is_written_and_figures_are_kept(transactional_db):
     assert TrainingRun.objects.get().status == STATUS.DONE
 
 
+def test_a_busy_database_costs_a_line_of_progress_and_not_the_run(transactional_db, monkeypatch, caplog):
+    from django.db import DatabaseError
+
+    run = make_run(status=STATUS.RUNNING)
+
+    class Busy:
+        def filter(self, **kw):
+            raise DatabaseError("database is locked")
+
+    with recorded(run, unwatched) as watch:
+        with monkeypatch.context() as patch:
+            patch.setattr(TrainingRun, "objects", Busy())
+            watch(Progress("training", 20, 100, {"loss": 1.0}))
+        watch(Progress("training", 40, 100, {"loss": 0.5}))
+    assert "database is locked" in caplog.text
+    now = TrainingRun.objects.get()
+    assert now.status == STATUS.DONE and [row["step"] for row in now.history] == [20, 40]
+
+
 # --- The page ----------------------------------------------------------------------------------
 
 

@@ -159,7 +159,9 @@ def test_a_sweep_makes_a_table_and_a_picture_and_goes_on(encoder, tmp_path):
     table = (tmp_path / "sweep" / "sweep.md").read_text()
     assert table.startswith("| learning_rate | epochs | subtype |") and table.count("\n| ") == 3
     assert (tmp_path / "sweep" / "sweep.png").stat().st_size > 5_000
-    (tmp_path / "sweep" / "trials.json").write_text(json.dumps({"data_sha256": "other", "rows": []}))
+    (tmp_path / "sweep" / "trials.json").write_text(
+        json.dumps({"data_sha256": "other", "encoder": encoder, "rows": []})
+    )
     with pytest.raises(DataError, match="a sweep over other data"):
         run()
 
@@ -173,6 +175,11 @@ def test_a_variable_that_cannot_be_swept_is_named(text, message):
 
 
 def test_a_run_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "trials.json").write_text("{}")
+    with pytest.raises(TrainingError, match="something else than a training run"):
+        checkpoints.prepare_run(tmp_path / "sweep", {}, [])
+    assert (tmp_path / "sweep" / "trials.json").is_file()
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match="cannot be written"):
         checkpoints.prepare_run(tmp_path / "file" / "run", {}, [])

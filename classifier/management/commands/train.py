@@ -92,6 +92,9 @@ def _examples(run: TrainingRun) -> list[Example]:
         return read_examples(Path(run.file.path))
     labels = run_folder(run.name).with_name(f"{run.name}.jsonl")
     labels.parent.mkdir(parents=True, exist_ok=True)
-    with labels.open("w", encoding="utf-8") as out:
-        out.writelines(stream("jsonl"))
+    if run.attempts < 2 or not labels.is_file():  # a later attempt goes on with the rows of the first
+        part = labels.with_suffix(".part")
+        with part.open("w", encoding="utf-8") as out:
+            out.writelines(stream("jsonl"))
+        part.replace(labels)
     return read_examples(labels)
