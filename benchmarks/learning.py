@@ -17,13 +17,13 @@ from ml.embeddings import embed_emails
 from ml.encoder import MINILM, resolve_encoder
 from ml.evaluation import report
 from ml.evaluation import run as evaluate
-from ml.heads import Logits, fit_heads, head_logits, new_heads, out_of_fold, targets_of
+from ml.heads import Logits, fit_heads, folds_of, head_logits, new_heads, out_of_fold, targets_of
 from ml.holdout import new_subtypes, space_of
 from ml.model import DualHeadClassifier
 from ml.predictor import Predictor
 from ml.prototypes import Centres, prototype_scores, similarities
 from ml.scoring import Calibration, Candidates, score
-from ml.splitting import split_three
+from ml.splitting import near_copies, split_three
 from ml.taxonomy import LabelSpace
 from ml.tokenizing import load_tokenizer
 from ml.training import FrozenSettings, calibrate, train_frozen
@@ -98,8 +98,9 @@ def _stack(rows: list[Example], vectors: dict) -> torch.Tensor:
 def _fit(rows: list[Example], space: LabelSpace, vectors: dict, settings: FrozenSettings):
     """What `train_frozen` does after embedding."""
     x, targets = _stack(rows, vectors), targets_of(rows, space)
-    unseen = out_of_fold(x, targets, space, c=settings.c, folds=settings.folds, seed=settings.seed)
-    calibration, centres = calibrate(x, unseen, rows, space, settings)
+    folds = folds_of(near_copies(rows), settings.folds, settings.seed)
+    unseen = out_of_fold(x, targets, space, c=settings.c, folds=folds)
+    calibration, centres = calibrate(x, unseen, rows, space, settings, folds)
     heads = new_heads(x.shape[1], space)
     fit_heads(heads, x, targets, settings.c)
     return heads, calibration, centres

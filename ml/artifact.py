@@ -24,8 +24,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from ml.data import Example, read_examples
-from ml.encoder import resolve_encoder, sha256_of
+from ml.encoder import encoder_tokenizer, sha256_of
 from ml.errors import ArtifactError
 from ml.prototypes import Centres
 from ml.scoring import Calibration
@@ -69,10 +71,12 @@ def save_artifact(
     metrics: dict | None = None,
     precision: str = "auto",
     facts: dict | None = None,
+    tokenizer: str = "",
 ) -> Artifact:
     """Write `trained` (a `training.Trained`) as an artifact, ONNX included, and verify it.
 
-    `facts` replace what the manifest would say, where a model is written again.
+    Where a model is written again, `facts` replace what the manifest would say, and `tokenizer` names the folder
+    to take the tokenizer from, since the encoder may have moved on.
 
     Raises ArtifactError when the folder exists or the disk is full; then nothing is left behind.
     """
@@ -82,7 +86,7 @@ def save_artifact(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        chosen = _write_model(trained, work, precision)
+        chosen = _write_model(trained, work, tokenizer or trained.hyperparameters["encoder"], precision)
         splits, fit = trained.splits, [*trained.splits.train, *trained.splits.validation]
         _write(
             work / MANIFEST,
@@ -106,20 +110,20 @@ def save_artifact(
             },
         )
         work.rename(folder)
-    except OSError as error:
-        raise ArtifactError(f"{folder} cannot be written: {error.strerror or error}") from None
+    except (OSError, SafetensorError) as error:
+        raise ArtifactError(f"{folder} cannot be written: {getattr(error, 'strerror', None) or error}") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return load_artifact(folder)
 
 
-def _write_model(trained, work: Path, precision: str):
+def _write_model(trained, work: Path, tokenizer: str, precision: str):
     from safetensors.torch import save_file
 
     from ml.export import export
 
     trained.model.encoder.config.save_pretrained(work)
-    shutil.copyfile(tokenizer_file(trained.hyperparameters["encoder"]), work / "tokenizer.json")
+    encoder_tokenizer(tokenizer).save(str(work / "tokenizer.json"))
     save_file({k: v.contiguous() for k, v in trained.model.state_dict().items()}, work / "model.safetensors")
     if trained.centres is not None:
         _save_centres(trained.centres, work / "centres.safetensors")
@@ -191,16 +195,6 @@ def load_validation(artifact: Artifact) -> list[dict]:
     """What the model said of rows it had not seen, as dictionaries of `validation.ValidationRow`."""
     file = artifact.folder / "validation.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
-
-
-def tokenizer_file(encoder: str) -> Path:
-    """The encoder's `tokenizer.json`; a hub name is fetched through transformers first."""
-    source = Path(resolve_encoder(encoder))
-    if (source / "tokenizer.json").is_file():
-        return source / "tokenizer.json"
-    from huggingface_hub import hf_hub_download
-
-    return Path(hf_hub_download(encoder, "tokenizer.json"))
 
 
 def _write(file: Path, data: dict) -> None:

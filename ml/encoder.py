@@ -2,8 +2,12 @@
 
 import hashlib
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+from tokenizers import Tokenizer
 
 from ml.errors import EncoderError
 
@@ -27,6 +31,33 @@ def resolve_encoder(name: str) -> str:
     if name.startswith((".", "/", "~")):
         raise EncoderError(f"encoder folder {name!r} does not exist; allowed: {MINILM}, a hub name, or a folder")
     return name
+
+
+def encoder_tokenizer(name: str) -> Tokenizer:
+    """The encoder's fast tokenizer as it came; where its folder holds another form (DeBERTa-v3's `spm.model`),
+    transformers converts it. Raises EncoderError for an encoder that cannot be reached or has none.
+    """
+    source = resolve_encoder(name)
+    file = Path(source) / "tokenizer.json"
+    if file.is_file():
+        return Tokenizer.from_file(str(file))
+    from transformers import AutoTokenizer
+
+    with unreachable(name):
+        return AutoTokenizer.from_pretrained(source).backend_tokenizer
+
+
+@contextmanager
+def unreachable(name: str) -> Iterator[None]:
+    """Turns what transformers raises for an encoder it cannot load into an EncoderError."""
+    try:
+        yield
+    except (OSError, ValueError, ImportError, AttributeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise EncoderError(
+            f"encoder {name!r} cannot be loaded: {reason}; allowed: {MINILM}, a hub name that can be reached, "
+            "or a folder saved by transformers"
+        ) from None
 
 
 @cache

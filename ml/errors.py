@@ -4,7 +4,8 @@ MLError
 ├── DataError      a row or a file that cannot be used for training or evaluation
 ├── ArtifactError  a model folder that is missing, foreign or corrupt
 ├── EncoderError   an encoder that cannot be found or is not the one we pinned
-└── TrainingError  a run that cannot go on: the disk, the memory, the numbers
+└── TrainingError  a run that cannot go on: the disk, the memory
+    └── Diverged   its loss is no number any more
 """
 
 
@@ -33,3 +34,7 @@ class EncoderError(MLError):
 
 class TrainingError(MLError):
     """A training run cannot go on; the message says what to change, and that the run can be resumed."""
+
+
+class Diverged(TrainingError):
+    """The loss became infinite or no number: the settings are at fault, not the machine."""

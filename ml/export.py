@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from ml.data import Example
+from ml.disentangled import compact_attention
 from ml.model import DualHeadClassifier
 from ml.runtimes import OUTPUTS
 from ml.scoring import Calibration, score
@@ -54,7 +55,7 @@ def export_onnx(model: DualHeadClassifier, file: Path) -> None:
     raw = file.with_suffix(".raw.onnx")
     example = (torch.randint(min(100, model.encoder.config.vocab_size), (2, 7)), torch.ones(2, 7, dtype=torch.long))
     axes = {0: "batch", 1: "length"}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), compact_attention(model.encoder):
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _Tuple(model),

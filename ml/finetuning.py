@@ -16,18 +16,17 @@ import torch
 from tokenizers import Tokenizer
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainingArguments
 
-from ml.artifact import tokenizer_file
 from ml.augmentation import augment_rare, rare_subtypes
 from ml.checkpoints import last_checkpoint, prepare_run, writing
 from ml.data import Example
 from ml.embeddings import embed_emails, pad
 from ml.encoder import resolve_encoder
 from ml.errors import DataError, TrainingError
-from ml.heads import Logits, Targets, class_weights, fit_heads, head_logits, targets_of
+from ml.heads import Logits, Targets, check_trainable, class_weights, fit_heads, folds_of, head_logits, targets_of
 from ml.history import Teller
 from ml.model import MASKED, DualHeadClassifier
 from ml.progress import Watch, unwatched
-from ml.splitting import Splits
+from ml.splitting import Splits, near_copies
 from ml.taxonomy import LabelSpace
 from ml.tokenizing import encode_email, load_tokenizer
 from ml.training import FrozenSettings, Trained, calibrate, train_accuracy
@@ -129,10 +128,11 @@ def fine_tune(
         raise DataError("there are no validation rows; fine-tuning needs some for early stopping")
     made = augment_rare(splits.train, settings.augment, seed=settings.seed)
     examples = [*splits.train, *made]
-    targets, held = targets_of(examples, space), targets_of([*splits.validation], space)
+    check_trainable(examples)
+    targets, held = targets_of(examples, space), targets_of(splits.validation, space)
     prepare_run(output, {"encoder": encoder, **asdict(settings)}, [*examples, *splits.validation])
     source = resolve_encoder(encoder)
-    tokenizer = load_tokenizer(tokenizer_file(encoder).parent)
+    tokenizer = load_tokenizer(encoder)
     weights = class_weights(targets) if settings.class_weights else torch.ones(len(examples))
     torch.manual_seed(settings.seed)
     model = DualHeadClassifier.from_encoder(source, space, layers=1 if settings.warm_heads else 0)
@@ -199,7 +199,9 @@ def _finish(model, tokenizer, splits, space, teller, watch, made, hyperparameter
     logits = head_logits((model.type_head, model.subtype_head), vectors)
     cut = len(splits.train)
     unseen = Logits(logits.types[cut:], logits.subtypes[cut:])
-    calibration, centres = calibrate(vectors, unseen, rows, space, FrozenSettings(seed=hyperparameters["seed"]))
+    frozen = FrozenSettings(seed=hyperparameters["seed"])
+    folds = folds_of(near_copies(rows), frozen.folds, frozen.seed)
+    calibration, centres = calibrate(vectors, unseen, rows, space, frozen, folds)
     notes = {
         "rare_subtypes": rare_subtypes(splits.train),
         "augmented_rows": len(made),
@@ -228,7 +230,7 @@ def eval_steps(settings: FineTuneSettings, rows: int) -> int:
 
 def _arguments(output: Path, s: FineTuneSettings, batch: int, rows: int) -> TrainingArguments:
     steps = eval_steps(s, rows)
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(output),
         learning_rate=s.learning_rate,
         num_train_epochs=s.epochs,
@@ -258,6 +260,8 @@ def _arguments(output: Path, s: FineTuneSettings, batch: int, rows: int) -> Trai
         label_names=["type_labels", "subtype_labels"],
         disable_tqdm=True,
     )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # several GPUs in one process would need outputs that can be gathered
+    return arguments
 
 
 def _bf16() -> bool:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold
 from torch import nn
 
 from ml.data import Example
 from ml.errors import DataError
 from ml.model import department_masks, dual_loss
 from ml.taxonomy import LabelSpace
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,7 @@ class Logits:
 
 
 def targets_of(examples: Sequence[Example], space: LabelSpace) -> Targets:
-    """Raises DataError for a label that the space does not hold, or data of one class."""
-    if len({(e.department, e.subtype) for e in examples}) < 2:
-        raise DataError("training data holds fewer than two subtypes; at least two are needed")
+    """Raises DataError for a label that the space does not hold."""
     for e in examples:
         if (e.department, e.subtype) not in space.index:
             raise DataError(
@@ -54,6 +54,12 @@ def targets_of(examples: Sequence[Example], space: LabelSpace) -> Targets:
         torch.tensor([space.index[e.department, e.subtype] for e in examples]),
         department_masks([e.department for e in examples], space),
     )
+
+
+def check_trainable(examples: Sequence[Example]) -> None:
+    """Raises DataError for training rows of one class."""
+    if len({(e.department, e.subtype) for e in examples}) < 2:
+        raise DataError("training data holds fewer than two subtypes; at least two are needed")
 
 
 def class_weights(targets: Targets) -> torch.Tensor:
@@ -105,9 +111,15 @@ def head_logits(heads: Sequence[nn.Linear], vectors: torch.Tensor) -> Logits:
     return Logits(heads[0](vectors).numpy(), heads[1](vectors).numpy())
 
 
-def folds_of(n: int, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(fit rows, held rows) of each fold."""
-    return list(KFold(min(folds, n), shuffle=True, random_state=seed).split(np.arange(n)))
+def folds_of(groups: np.ndarray, folds: int, seed: int) -> Folds:
+    """(fit rows, held rows) of each fold; rows of one group, (n,), are held together, since a near-copy would tell.
+
+    Raises DataError where all rows are one group.
+    """
+    distinct = len(np.unique(groups))
+    if distinct < 2:
+        raise DataError("all training rows say nearly the same; at least two different texts are needed")
+    return list(GroupKFold(min(folds, distinct), shuffle=True, random_state=seed).split(groups, groups=groups))
 
 
 def out_of_fold(
@@ -116,15 +128,14 @@ def out_of_fold(
     space: LabelSpace,
     *,
     c: float,
-    folds: int,
-    seed: int,
+    folds: Folds,
     weights: torch.Tensor | None = None,
     on_fold: Callable[[int], object] = lambda k: None,
 ) -> Logits:
     """Logits of every row by heads that were fitted without it."""
     n = len(vectors)
     found = Logits(np.zeros((n, len(space.types))), np.zeros((n, len(space.subtypes))))
-    for k, (fit, held) in enumerate(folds_of(n, folds, seed)):
+    for k, (fit, held) in enumerate(folds):
         heads = new_heads(vectors.shape[1], space)
         fit_heads(heads, vectors[fit], targets.take(fit), c, None if weights is None else weights[fit])
         logits = head_logits(heads, vectors[held])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from transformers import TrainerCallback
 
-from ml.errors import TrainingError
+from ml.errors import Diverged
 from ml.progress import Progress, Watch
 
 HISTORY, CURVE = "history.json", "curve.png"
@@ -38,7 +38,7 @@ class Teller(TrainerCallback):
     def on_log(self, args, state, control, logs=None, **kwargs):
         entry = {"step": state.global_step, "epoch": state.epoch, **(logs or {})}
         if not math.isfinite(entry.get("loss", 0.0)):
-            raise TrainingError(
+            raise Diverged(
                 f"the loss became {entry['loss']} at step {state.global_step}; "
                 f"a lower learning rate than {args.learning_rate:g} may help"
             )

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
+from ml.encoder import unreachable
+from ml.errors import DataError
 from ml.taxonomy import LabelSpace
 
 MASKED = -1e4  # finite, so that half precision and ONNX stay free of NaN
@@ -36,6 +38,8 @@ class DualHeadClassifier(nn.Module):
 
     def __init__(self, encoder: PreTrainedModel, n_types: int, n_subtypes: int, layers: int = 0):
         super().__init__()
+        if not 0 <= layers <= encoder.config.num_hidden_layers:
+            raise DataError(f"layers is {layers}; allowed: 0 to {encoder.config.num_hidden_layers} with this encoder")
         self.encoder: PreTrainedModel = encoder
         self.layers = layers
         self.width = encoder.config.hidden_size * max(layers, 1)
@@ -45,9 +49,9 @@ class DualHeadClassifier(nn.Module):
     @classmethod
     def from_encoder(cls, source: str, space: LabelSpace, *, layers: int = 0) -> "DualHeadClassifier":
         """Pretrained encoder (folder or hub name) under fresh heads."""
-        return cls(
-            AutoModel.from_pretrained(source, dtype=torch.float32), len(space.types), len(space.subtypes), layers
-        )
+        with unreachable(source):
+            encoder = AutoModel.from_pretrained(source, dtype=torch.float32)
+        return cls(encoder, len(space.types), len(space.subtypes), layers)
 
     @classmethod
     def from_config(cls, folder: str, space: LabelSpace, *, layers: int = 0) -> "DualHeadClassifier":

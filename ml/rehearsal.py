@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from sklearn.metrics import roc_auc_score
 
 from ml.data import Example
-from ml.heads import Logits, Targets, fit_heads, folds_of, head_logits, new_heads
+from ml.heads import Folds, Logits, Targets, fit_heads, head_logits, new_heads
 from ml.prototypes import EXAMPLES, centres_of, prototype_scores, similarities
 from ml.scoring import SCOPE_SCORES, Calibration, Prototypes, Scope, centred, log_softmax, scope_score
 from ml.taxonomy import LabelSpace
@@ -47,19 +47,21 @@ def rehearse(
     space: LabelSpace,
     *,
     c: float,
-    folds: int,
+    folds: Folds,
     seed: int,
 ) -> list[Scene]:
     """Hide each subtype once, and each department as a whole; those of fewer than three subtypes take no part."""
     rng = np.random.default_rng(seed)
-    hidden_in = {d: np.array_split(rng.permutation(m), folds) for d, m in space.members.items() if len(m) > 2}
+    hidden_in = {d: np.array_split(rng.permutation(m), len(folds)) for d, m in space.members.items() if len(m) > 2}
     departments = np.array([e.department for e in examples])
     subtypes, scenes = targets.subtypes.numpy(), []
-    for k, (fit, held) in enumerate(folds_of(len(vectors), folds, seed)):
+    for k, (fit, held) in enumerate(folds):
         hidden = np.concatenate([parts[k] for parts in hidden_in.values()] or [np.zeros(0, int)]).astype(int)
         if not len(hidden):
             continue
         fit_known = fit[~np.isin(subtypes[fit], hidden)]
+        if len(np.unique(subtypes[fit_known])) < 2:
+            continue
         heads = new_heads(vectors.shape[1], space)
         fit_heads(heads, vectors[fit_known], targets.without(hidden).take(fit_known), c, steps=STEPS)
         logits = head_logits(heads, vectors[held])

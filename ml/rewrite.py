@@ -33,4 +33,4 @@ def export_again(source: Path, target: Path, *, precision: str = "auto") -> Arti
     )
     kept = ("trained_at", "trained_by", "git_commit", "training_size", "split_sizes", "data_sha256", "metrics")
     facts = {name: old.manifest[name] for name in kept if name in old.manifest}
-    return save_artifact(trained, target, version=target.name, precision=precision, facts=facts)
+    return save_artifact(trained, target, version=target.name, precision=precision, facts=facts, tokenizer=str(source))

@@ -10,7 +10,7 @@ Source of the near-duplicate search: Broder, "On the resemblance and containment
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +24,7 @@ from ml.tokenizing import email_text
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
 SIMILAR = 0.8
+SPOKESMEN = 20  # of a group: without a limit, thousands of copies of one template cost the square
 PERMUTATIONS = 64
 _WORD = re.compile(r"[^\W\d_]+|[^\w\s]", re.UNICODE)
 
@@ -49,7 +50,7 @@ def split_three(examples: Sequence[Example], *, validation: float = 0.1, test: f
     """
     if validation < 0 or test < 0 or validation + test >= 0.9:
         raise DataError(f"validation {validation} and test {test} leave too little to train on; allowed: under 0.9")
-    groups = near_duplicate_groups([email_text(e.subject, e.body) for e in examples])
+    groups = near_copies(examples)
     given = [_given(e) for e in examples]
     names = np.array(["" if name == TRAIN else name for name in given], dtype=object)  # "" is free to be drawn
     _settle_groups(names, groups, given)
@@ -62,6 +63,11 @@ def split_three(examples: Sequence[Example], *, validation: float = 0.1, test: f
     for e, name in zip(examples, names, strict=True):
         rows[name].append(e)
     return Splits(rows[TRAIN], rows[VALIDATION], rows[TEST], len(rows["copy"]))
+
+
+def near_copies(examples: Sequence[Example]) -> np.ndarray:
+    """Group number of each email, (n,): equal for emails that say (nearly) the same."""
+    return near_duplicate_groups([email_text(e.subject, e.body) for e in examples])
 
 
 def near_duplicate_groups(texts: Sequence[str]) -> np.ndarray:
@@ -84,12 +90,17 @@ def near_duplicate_groups(texts: Sequence[str]) -> np.ndarray:
         if first == i:
             distinct.append((i, words))
     index = MinHashLSH(threshold=SIMILAR, num_perm=PERMUTATIONS)
-    sketches = {i: _sketch(words) for i, words in distinct}
-    for i, sketch in sketches.items():
+    sketches: dict[int, MinHash] = {}
+    members: Counter[int] = Counter()
+    for i, words in distinct:
+        sketch = _sketch(words)
         for j in index.query(sketch):
             if sketch.jaccard(sketches[j]) >= SIMILAR:
                 parent[root(i)] = root(j)
-        index.insert(i, sketch)
+        members[root(i)] += 1
+        if members[root(i)] <= SPOKESMEN:
+            sketches[i] = sketch
+            index.insert(i, sketch)
     return np.array([root(i) for i in range(len(texts))], dtype=np.int64)
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ml.artifact import data_hash
-from ml.errors import DataError
+from ml.errors import DataError, Diverged
 from ml.finetuning import SCHEDULES, FineTuneSettings, fine_tune
 from ml.progress import Progress, Watch, unwatched
 from ml.splitting import Splits
@@ -88,14 +88,17 @@ def sweep(
         if json.dumps(asdict(settings), sort_keys=True) in done:
             continue
         folder = output / "trial"
-        trained = train(splits, encoder=encoder, space=space, output=folder, settings=settings, watch=watch)
-        rows.append({"settings": asdict(settings), **_result(trained)})
+        try:
+            result = _result(train(splits, encoder=encoder, space=space, output=folder, settings=settings, watch=watch))
+        except Diverged as error:  # a finding, not a fault: the other trials go on
+            result = {"subtype_accuracy": None, "type_accuracy": None, "n": len(splits.validation), "error": str(error)}
+        rows.append({"settings": asdict(settings), **result})
         part = output / f"{TRIALS}.part"
         part.write_text(json.dumps({"data_sha256": data, "encoder": encoder, "rows": rows}, indent=1) + "\n")
         part.replace(output / TRIALS)
         shutil.rmtree(folder, ignore_errors=True)
     watch(Progress("trials", len(trials), len(trials)))
-    rows.sort(key=lambda row: -row["subtype_accuracy"])
+    rows.sort(key=lambda row: -(row["subtype_accuracy"] or 0.0))
     varied = [name for name in VARIABLES if len({row["settings"][name] for row in rows}) > 1]
     (output / TABLE).write_text(table(rows, varied))
     draw(rows, varied, output / PICTURE)
@@ -127,7 +130,10 @@ def table(rows: Sequence[dict], varied: Sequence[str]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in rows:
         cells = [f"{row['settings'][name]}" for name in varied]
-        cells += [f"{row['subtype_accuracy']:.1%}", f"{row['type_accuracy']:.1%}", f"{row['steps']}"]
+        if row["subtype_accuracy"] is None:
+            cells += ["diverged", "", ""]
+        else:
+            cells += [f"{row['subtype_accuracy']:.1%}", f"{row['type_accuracy']:.1%}", f"{row['steps']}"]
         lines.append("| " + " | ".join(cells) + " |")
     n = rows[0]["n"] if rows else 0
     return "\n".join(lines) + f"\n\nAccuracy on {n} validation rows.\n"
@@ -137,6 +143,7 @@ def draw(rows: Sequence[dict], varied: Sequence[str], file: Path) -> None:
     """One panel a variable: each trial a dot, the best of each value joined by a line."""
     from matplotlib.figure import Figure
 
+    rows = [row for row in rows if row["subtype_accuracy"] is not None]
     figure = Figure(figsize=(3.2 * max(len(varied), 1), 3.2), layout="constrained")
     for axis, name in zip(figure.subplots(1, max(len(varied), 1), squeeze=False)[0], varied or ["epochs"], strict=True):
         values = sorted({row["settings"][name] for row in rows}, key=lambda v: (isinstance(v, str), v))

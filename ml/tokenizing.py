@@ -9,6 +9,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from ml.data import MAX_CHARACTERS
+from ml.encoder import encoder_tokenizer
 from ml.quoting import split_quoted
 
 MAX_TOKENS = 512
@@ -24,9 +25,9 @@ def encode_email(tokenizer: Tokenizer, department: str, subject: str, body: str)
     return tokenizer.encode(department.replace("_", " "), email_text(subject, body)).ids
 
 
-def load_tokenizer(folder: str | Path) -> Tokenizer:
-    """The fast tokenizer of an encoder or artifact folder, set to our length and no padding."""
-    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+def load_tokenizer(encoder: str | Path) -> Tokenizer:
+    """The fast tokenizer of an encoder (by any name of it) or artifact folder, set to our length and no padding."""
+    tokenizer = encoder_tokenizer(str(encoder))
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS, strategy="only_second")
     return tokenizer

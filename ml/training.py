@@ -12,18 +12,28 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 import torch
 
-from ml.artifact import tokenizer_file
 from ml.augmentation import augment_rare, rare_subtypes
 from ml.data import Example
 from ml.embeddings import embed_emails
 from ml.encoder import resolve_encoder
-from ml.heads import Logits, class_weights, fit_heads, head_logits, out_of_fold, targets_of
+from ml.errors import DataError
+from ml.heads import (
+    Folds,
+    Logits,
+    check_trainable,
+    class_weights,
+    fit_heads,
+    folds_of,
+    head_logits,
+    out_of_fold,
+    targets_of,
+)
 from ml.model import DualHeadClassifier
 from ml.progress import Progress, Watch, unwatched
 from ml.prototypes import Centres, centres_of
 from ml.rehearsal import fit_prototypes, fit_scope, rehearse
 from ml.scoring import Calibration
-from ml.splitting import Splits
+from ml.splitting import Splits, near_copies
 from ml.taxonomy import LabelSpace
 from ml.tokenizing import load_tokenizer
 from ml.validation import ValidationRow, fit_temperatures, judge
@@ -41,6 +51,11 @@ class FrozenSettings:
     class_weights: bool = False
     augment: int = 0
     seed: int = 42
+
+    def __post_init__(self) -> None:
+        for name, least in (("c", 1e-9), ("layers", 0), ("folds", 2), ("augment", 0)):
+            if not getattr(self, name) >= least:
+                raise DataError(f"{name} is {getattr(self, name)}; allowed: from {least:g}")
 
 
 @dataclass(frozen=True)
@@ -72,21 +87,23 @@ def train_frozen(
     real = [*splits.train, *splits.validation]
     made = augment_rare(real, settings.augment, seed=settings.seed)
     examples = [*real, *made]
+    check_trainable(examples)
     targets = targets_of(examples, space)
     torch.manual_seed(settings.seed)
     source = resolve_encoder(encoder)
     model = DualHeadClassifier.from_encoder(source, space, layers=settings.layers)
     emails = [(e.department, e.subject, e.body) for e in examples]
-    vectors = torch.from_numpy(embed_emails(model, load_tokenizer(tokenizer_file(encoder).parent), emails, watch=watch))
+    vectors = torch.from_numpy(embed_emails(model, load_tokenizer(encoder), emails, watch=watch))
     weights = class_weights(targets) if settings.class_weights else None
     genuine = np.arange(len(real))  # made rows follow their originals into no fold: they would tell
     phases = settings.folds + 2
+    folds = folds_of(near_copies(real), settings.folds, settings.seed)
     logits = out_of_fold(
-        vectors[genuine], targets.take(genuine), space, c=settings.c, folds=settings.folds, seed=settings.seed,
+        vectors[genuine], targets.take(genuine), space, c=settings.c, folds=folds,
         weights=None if weights is None else weights[genuine],
         on_fold=lambda k: watch(Progress("fitting heads", k + 1, phases)),
     )  # fmt: skip
-    calibration, centres = calibrate(vectors[genuine], logits, real, space, settings)
+    calibration, centres = calibrate(vectors[genuine], logits, real, space, settings, folds)
     watch(Progress("fitting heads", settings.folds + 1, phases))
     heads = (model.type_head, model.subtype_head)
     fit_heads(heads, vectors, targets, settings.c, weights)
@@ -108,16 +125,21 @@ def train_frozen(
 
 
 def calibrate(
-    vectors: torch.Tensor, logits: Logits, examples: Sequence[Example], space: LabelSpace, settings: FrozenSettings
+    vectors: torch.Tensor,
+    logits: Logits,
+    examples: Sequence[Example],
+    space: LabelSpace,
+    settings: FrozenSettings,
+    folds: Folds,
 ) -> tuple[Calibration, Centres]:
-    """Fit temperatures, scope and prototypes on the vectors of `examples`.
+    """Fit temperatures, scope and prototypes on the vectors of `examples`, rehearsing on `folds` of them.
 
     `logits` are of the last rows (or all), by heads that had not seen them.
     """
     targets = targets_of(examples, space)
     unseen = examples[-len(logits.types) :]
     calibration = fit_temperatures(logits, unseen, space)
-    scenes = rehearse(vectors, targets, examples, space, c=settings.c, folds=settings.folds, seed=settings.seed)
+    scenes = rehearse(vectors, targets, examples, space, c=settings.c, folds=folds, seed=settings.seed)
     calibration = replace(
         calibration,
         scope=fit_scope(scenes, logits, unseen, space),

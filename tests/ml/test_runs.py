@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from ml import checkpoints, finetuning
-from ml.errors import DataError, TrainingError
+from ml.errors import DataError, Diverged, TrainingError
 from ml.finetuning import FineTuneSettings, eval_steps, fine_tune
 from ml.model import DualHeadClassifier
 from ml.runtimes.torch_runtime import token_batches
@@ -63,8 +64,6 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(encoder, tmp_path)
 
 
 def test_other_settings_start_afresh(encoder, tmp_path):
-    from dataclasses import replace
-
     short = replace(SETTINGS, epochs=2)
     steps_of(encoder, tmp_path / "run", short)
     _, seen = steps_of(encoder, tmp_path / "run", replace(short, seed=1))
@@ -164,6 +163,20 @@ def test_a_sweep_makes_a_table_and_a_picture_and_goes_on(encoder, tmp_path):
     )
     with pytest.raises(DataError, match="a sweep over other data"):
         run()
+
+
+def test_a_trial_that_diverges_is_a_row_and_the_sweep_goes_on(encoder, tmp_path):
+    good, bad = SETTINGS, replace(SETTINGS, learning_rate=1e6)
+
+    def train(splits, *, settings, output, **kwargs):
+        if settings == bad:
+            raise Diverged("the loss became nan at step 3")
+        return fine_tune(splits, settings=replace(settings, epochs=1), output=output, **kwargs)
+
+    rows = sweep(SPLITS, [bad, good], encoder=encoder, space=SPACE, output=tmp_path / "sweep", train=train)
+    assert [row["settings"]["learning_rate"] for row in rows] == [5e-3, 1e6]
+    assert rows[1]["subtype_accuracy"] is None and "nan at step 3" in rows[1]["error"]
+    assert "| diverged |" in (tmp_path / "sweep" / "sweep.md").read_text()
 
 
 @pytest.mark.parametrize(

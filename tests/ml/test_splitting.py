@@ -1,5 +1,6 @@
 """Three splits: stratified, disjoint, and no near-copy across them."""
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -8,7 +9,10 @@ from hypothesis import strategies as st
 
 from ml.data import Example, load_corpus
 from ml.errors import DataError
-from ml.splitting import near_duplicate_groups, split_three
+from ml.heads import folds_of
+from ml.splitting import near_copies, near_duplicate_groups, split_three
+
+WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord")
 
 
 def rows(n: int, subtype: str = "a", split: str = "") -> list[Example]:
@@ -89,3 +93,24 @@ def test_the_corpus_has_no_near_copies_and_keeps_its_test_rows():
     splits = split_three(load_corpus())
     assert splits.left_out == 0
     assert splits.sizes == {"train": 1879, "validation": 209, "test": 435}
+
+
+TEMPLATE = (
+    "dear team please reset the access of {} to the shared drive of our office and confirm by mail when it is done, "
+    "since the audit of next week needs these files and nobody else here can open them, thank you and kind regards"
+)
+
+
+def test_near_copies_are_held_out_together():
+    rows = [Example("it", "", TEMPLATE.format(word), "query", "a") for word in WORDS]
+    rows += [Example("it", "", f"{word} {word} alone", "query", "b") for word in WORDS]
+    groups = near_copies(rows)
+    assert len(set(groups)) == 1 + len(WORDS)
+    for fit, held in folds_of(groups, 5, seed=1):
+        assert len(held) and not set(groups[fit]) & set(groups[held])
+
+
+def test_a_template_of_hundreds_of_copies_is_one_group():
+    names = ["".join(letters) for letters in itertools.product("abcdefghij", repeat=3)][:300]
+    groups = near_duplicate_groups([TEMPLATE.format(name) for name in names])
+    assert Counter(groups.tolist()).most_common(1)[0][1] >= 0.98 * len(names)  # sketches of 64 numbers miss a few

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ml.artifact import load_artifact, load_centres, load_test_rows, load_validation, save_artifact
+from ml.data import Example
 from ml.encoder import MINILM
 from ml.errors import ArtifactError, DataError, EncoderError
 from ml.finetuning import FineTuneSettings, fine_tune
@@ -142,6 +143,29 @@ def test_a_model_is_exported_again_in_int8(frozen, tmp_path):
         export_again(frozen.folder, tmp_path / "small")
 
 
+def test_a_model_is_exported_again_where_its_encoder_is_out_of_reach(frozen, tmp_path):
+    copy = shutil.copytree(frozen.folder, tmp_path / "copy")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["hyperparameters"]["encoder"] = "somewhere/else"
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    again = export_again(copy, tmp_path / "again", precision="fp32")
+    assert (again.folder / "tokenizer.json").read_text() == (frozen.folder / "tokenizer.json").read_text()
+
+
+def test_a_disk_that_fills_while_weights_are_written_leaves_nothing(tmp_path, monkeypatch):
+    from safetensors import SafetensorError
+
+    trained = train_frozen(SPLITS, encoder=MINILM, space=SPACE, settings=FrozenSettings(layers=1, folds=2))
+
+    def full(*args, **kwargs):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(ArtifactError, match="cannot be written: I/O error: No space left"):
+        save_artifact(trained, tmp_path / "m", version="m")
+    assert not list(tmp_path.iterdir())
+
+
 def test_bad_training_data_is_named():
     with pytest.raises(DataError, match="fewer than two subtypes"):
         train_frozen(Splits(train=EXAMPLES[:2]), encoder=MINILM, space=SPACE)
@@ -149,5 +173,15 @@ def test_bad_training_data_is_named():
         LabelSpace.from_labels([("it", "x", "query"), ("it", "x", "complaint")])
     with pytest.raises(EncoderError, match="does not exist"):
         train_frozen(SPLITS, encoder="./nowhere", space=SPACE)
+    with pytest.raises(DataError, match="all training rows say nearly the same"):
+        same = [Example("it", "", "the same text", "query", name) for name in ("reset", "outage") for _ in range(3)]
+        train_frozen(
+            Splits(train=same), encoder=MINILM, space=LabelSpace.from_labels(("it", e.subtype, e.type) for e in same)
+        )
+    for settings, message in (({"c": 0}, "c is 0; allowed: from"), ({"layers": -1}, "layers is -1")):
+        with pytest.raises(DataError, match=message):
+            FrozenSettings(**settings)
+    with pytest.raises(DataError, match="layers is 9; allowed: 0 to 6"):
+        train_frozen(SPLITS, encoder=MINILM, space=SPACE, settings=FrozenSettings(layers=9))
     with pytest.raises(DataError, match="not in department"):
         train_frozen(SPLITS, encoder=MINILM, space=LabelSpace(SPACE.subtypes[:2]))
