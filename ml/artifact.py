@@ -36,6 +36,7 @@ from ml.taxonomy import LabelSpace
 FORMAT = 2
 READS = (1, 2)  # format 1 has no centres, validation and test rows, and one temperature for both heads
 MANIFEST = "manifest.json"
+VALIDATION = "validation.json"
 REQUIRED = ("config.json", "tokenizer.json", "model.safetensors", "model.onnx", "labels.json", "calibration.json")
 
 
@@ -129,7 +130,7 @@ def _write_model(trained, work: Path, tokenizer: str, precision: str):
         _save_centres(trained.centres, work / "centres.safetensors")
     _write(work / "labels.json", trained.space.to_json())
     _write(work / "calibration.json", trained.calibration.to_json())
-    (work / "validation.json").write_text(json.dumps([asdict(row) for row in trained.validation]), encoding="utf-8")
+    (work / VALIDATION).write_text(json.dumps([asdict(row) for row in trained.validation]), encoding="utf-8")
     with gzip.open(work / "test.jsonl.gz", "wt", encoding="utf-8") as out:
         out.writelines(json.dumps(e.as_row(), ensure_ascii=False) + "\n" for e in trained.splits.test)
     unseen = trained.splits.test or trained.splits.validation
@@ -149,6 +150,18 @@ def load_artifact(folder: Path) -> Artifact:
 
     Raises ArtifactError naming the file that is missing, foreign or changed.
     """
+    manifest = _manifest(folder)
+    for name in dict.fromkeys((*REQUIRED, *manifest["files"])):
+        _verify(folder, name, manifest["files"])
+    return Artifact(
+        folder,
+        manifest,
+        LabelSpace.from_json(_read(folder / "labels.json")),
+        Calibration.from_json(_read(folder / "calibration.json")),
+    )
+
+
+def _manifest(folder: Path) -> dict:
     manifest = _read(folder / MANIFEST)
     if not isinstance(manifest, dict) or manifest.get("format") not in READS:
         found = manifest.get("format") if isinstance(manifest, dict) else None
@@ -156,20 +169,16 @@ def load_artifact(folder: Path) -> Artifact:
             f"{folder / MANIFEST} has format {found!r}; allowed: {', '.join(map(str, READS))}. "
             "Train the model again, or use the Reviewdesk that wrote it."
         )
-    listed = manifest.get("files", {})
-    for name in dict.fromkeys((*REQUIRED, *listed)):
-        if name not in listed:
-            raise ArtifactError(f"{folder / MANIFEST} does not list {name}; a model folder needs it")
-        if not (folder / name).is_file():
-            raise ArtifactError(f"{folder / name} is missing; the manifest lists it")
-        if (actual := sha256_of(folder / name)) != listed[name]:
-            raise ArtifactError(f"{folder / name} has SHA-256 {actual}; the manifest says {listed[name]}")
-    return Artifact(
-        folder,
-        manifest,
-        LabelSpace.from_json(_read(folder / "labels.json")),
-        Calibration.from_json(_read(folder / "calibration.json")),
-    )
+    return {"files": {}, **manifest}
+
+
+def _verify(folder: Path, name: str, listed: dict[str, str]) -> None:
+    if name not in listed:
+        raise ArtifactError(f"{folder / MANIFEST} does not list {name}; a model folder needs it")
+    if not (folder / name).is_file():
+        raise ArtifactError(f"{folder / name} is missing; the manifest lists it")
+    if (actual := sha256_of(folder / name)) != listed[name]:
+        raise ArtifactError(f"{folder / name} has SHA-256 {actual}; the manifest says {listed[name]}")
 
 
 def load_centres(artifact: Artifact) -> Centres | None:
@@ -191,10 +200,15 @@ def load_test_rows(artifact: Artifact) -> list[Example]:
     return read_examples(artifact.folder / "test.jsonl.gz")
 
 
-def load_validation(artifact: Artifact) -> list[dict]:
-    """What the model said of rows it had not seen, as dictionaries of `validation.ValidationRow`."""
-    file = artifact.folder / "validation.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+def load_validation(folder: Path) -> list[dict]:
+    """What a model said of rows it had not seen, as dictionaries of `validation.ValidationRow`; verifies this file alone.
+
+    Empty for a model of format 1. Raises ArtifactError naming a file that is missing or changed.
+    """
+    if VALIDATION not in (listed := _manifest(folder)["files"]):
+        return []
+    _verify(folder, VALIDATION, listed)
+    return json.loads((folder / VALIDATION).read_text(encoding="utf-8"))
 
 
 def _write(file: Path, data: dict) -> None:

@@ -28,7 +28,7 @@ def export_again(source: Path, target: Path, *, precision: str = "auto") -> Arti
         load_centres(old),
         old.manifest["hyperparameters"],
         replace(Splits(), test=load_test_rows(old)),
-        [ValidationRow(**row) for row in load_validation(old)],
+        [ValidationRow(**row) for row in load_validation(source)],
         old.manifest.get("notes", {}),
     )
     kept = ("trained_at", "trained_by", "git_commit", "training_size", "split_sizes", "data_sha256", "metrics")

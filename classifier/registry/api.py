@@ -15,6 +15,12 @@ class ReasonInput(serializers.Serializer):
     reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
 
+class RollBackInput(ReasonInput):
+    serving = serializers.CharField(
+        required=False, allow_blank=True, max_length=80, help_text="Refuse unless this version serves."
+    )
+
+
 class ModelOutput(serializers.Serializer):
     version = serializers.CharField()
     state = serializers.CharField()
@@ -69,12 +75,14 @@ def promote(request: Request, version: str) -> Response:
     return Response(queries.version_row(found))
 
 
-@extend_schema(request=ReasonInput, responses=ModelOutput)
+@extend_schema(request=RollBackInput, responses=ModelOutput)
 @api_view(["POST"])
 @permission_classes([api_for("models", ADMIN)])
 def roll_back(request: Request) -> Response:
     """Let the previous production version serve again."""
-    return Response(queries.version_row(services.roll_back(by=request.user, reason=_reason(request))))
+    given = RollBackInput(data=request.data)
+    given.is_valid(raise_exception=True)
+    return Response(queries.version_row(services.roll_back(by=request.user, **given.validated_data)))
 
 
 @extend_schema(request=None, responses=ModelOutput)

@@ -14,6 +14,7 @@ from ml.progress import Watch, unwatched
 from reviewdesk.errors import DeskError
 
 STARTER = "starter"
+PAGES = ("compare", "rollback", "runs", "train")  # that stand beside the versions' own
 
 
 def ensure_starter() -> ModelVersion:
@@ -33,10 +34,16 @@ def ensure_starter() -> ModelVersion:
 
 def check_free(name: str) -> None:
     """Raises DeskError for a name that is taken or cannot be a folder's."""
-    if not name or name != Path(name).name or name.startswith(".") or len(name) > 80:
-        raise DeskError(f"name is {name!r}; allowed: up to 80 characters without a slash or a leading dot")
+    if not name or name != Path(name).name or name.startswith(".") or len(name) > 80 or name in PAGES:
+        raise DeskError(
+            f"name is {name!r}; allowed: up to 80 characters without a slash or a leading dot, "
+            f"and none of {', '.join(PAGES)}"
+        )
     if (settings.MODELS_DIR / name).exists():
-        raise DeskError(f"model {name!r} exists in {settings.MODELS_DIR}; choose another name")
+        raise DeskError(
+            f"model {name!r} exists in {settings.MODELS_DIR}; choose another name, "
+            f"or, if it is not on the models page, run: manage.py models register {name}"
+        )
 
 
 def run_folder(name: str) -> Path:

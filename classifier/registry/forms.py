@@ -38,6 +38,12 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=300, required=False)
 
 
+class RollBackForm(ReasonForm):
+    """`serving`: the version the page showed in production."""
+
+    serving = forms.CharField(max_length=80, required=False)
+
+
 class AccuracyForm(forms.Form):
     """The accuracy that what is kept shall have."""
 

@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db.models import QuerySet
+from django.db.models.fields.json import KeyTextTransform
 
-from classifier.models import Department, ModelAlias, ModelVersion, ServingPeriod
-from ml.artifact import load_artifact, load_validation
+from classifier.models import Department, Evaluation, ModelAlias, ModelVersion, ServingPeriod
+from ml.artifact import load_validation
 from ml.errors import ArtifactError
 from reviewdesk.errors import DeskError
 
 PRODUCTION, PREVIOUS = "production", "previous"
 SHOWN = 200
+COMPARABLE = 50
 
 
 def folder_of(version: ModelVersion) -> Path:
@@ -46,6 +48,16 @@ def version_row(version: ModelVersion) -> dict[str, Any]:
 
 def versions() -> QuerySet[ModelVersion]:
     return ModelVersion.objects.order_by("-pk")[:SHOWN]
+
+
+def evaluations() -> QuerySet[Any]:
+    """The latest reports without their figures; `measured_on` tells reports on the same rows."""
+    hashed = KeyTextTransform("data_sha256", "report")
+    return (
+        Evaluation.objects.select_related("version")
+        .defer("report", "version__metrics")
+        .annotate(measured_on=hashed)[:COMPARABLE]
+    )
 
 
 def aliases() -> dict[str, ModelVersion]:
@@ -81,7 +93,7 @@ def threshold_choices(version: ModelVersion, accuracy: float) -> list[dict[str, 
     from ml.calibration import threshold_for
 
     try:
-        rows = load_validation(load_artifact(folder_of(version)))
+        rows = load_validation(folder_of(version))
     except ArtifactError as error:
         raise DeskError(str(error)) from None
     departments = {d.slug: d for d in Department.objects.filter(active=True)}

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +15,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db import DatabaseError, connection
-from django.db.models import Q
+from django.db import Error, connection
+from django.db.models import Exists, Q, QuerySet
 from django.utils import timezone
 
 from classifier.models import TrainingRun
@@ -59,6 +59,12 @@ def cancel(*, run: TrainingRun, by: User | None) -> None:
     record(action="cancel", target=run, actor=by)
 
 
+def begin(**fields: Any) -> TrainingRun:
+    """Record a run that the calling process does itself, at once."""
+    now = timezone.now()
+    return TrainingRun.objects.create(status=Status.RUNNING, attempts=1, started_at=now, touched_at=now, **fields)
+
+
 def start_waiting() -> TrainingRun | None:
     """Start the next waiting run unless one is going; a run whose process died waits again, three times at most."""
     now = timezone.now()
@@ -81,13 +87,19 @@ def start_waiting() -> TrainingRun | None:
 
 
 def take(run: TrainingRun) -> bool:
-    """Make a waiting run this process's; False when another was quicker."""
+    """Make a waiting run this process's; False when another was quicker, with this run or with any other."""
     now = timezone.now()
-    return bool(
-        TrainingRun.objects.filter(pk=run.pk, status=Status.WAITING).update(
-            status=Status.RUNNING, started_at=run.started_at or now, touched_at=now, attempts=run.attempts + 1, error=""
-        )
+    going = TrainingRun.objects.filter(status=Status.RUNNING)
+    taken = TrainingRun.objects.filter(~Exists(going), pk=run.pk, status=Status.WAITING).update(
+        status=Status.RUNNING, started_at=run.started_at or now, touched_at=now, attempts=run.attempts + 1, error=""
     )
+    run.attempts += taken
+    return bool(taken)
+
+
+def _own(run: TrainingRun) -> QuerySet[TrainingRun]:
+    """The run's row while it is this process's: a later attempt has it to itself."""
+    return TrainingRun.objects.filter(pk=run.pk, status=Status.RUNNING, attempts=run.attempts)
 
 
 def _launch(run: TrainingRun) -> None:
@@ -137,45 +149,43 @@ class RowWatcher:
     def _write(self, progress: Progress) -> None:
         """A busy database costs a line of progress, not the run."""
         try:
-            TrainingRun.objects.filter(pk=self._run.pk).update(
+            _own(self._run).update(
                 phase=progress.phase[:40], done=progress.done, total=progress.total, history=self._history
             )
-        except DatabaseError as error:
+        except Error as error:
             logger.warning("run %s: progress not written, %s", self._run.pk, error)
+            connection.close()  # a broken one stays broken; the next write opens another
 
 
 @contextmanager
 def recorded(run: TrainingRun, also: Watch) -> Iterator[Watch]:
     """Around the work of a run: heartbeat, progress, and how it ended. Errors are kept on the row and raised on."""
     stop = Event()
-    pulse = Thread(target=_heartbeat, args=(run.pk, stop), daemon=True)
+    pulse = Thread(target=_heartbeat, args=(run, stop), daemon=True)
     pulse.start()
+    fields: dict[str, Any] = {"status": Status.FAILED}
     try:
         yield RowWatcher(run, also)
+        fields = {"status": Status.DONE, "version": run.version, "result": run.result}
     except BaseException as error:
-        _end(run, Status.FAILED, error=str(error)[:2000] or type(error).__name__)
+        fields["error"] = str(error)[:2000] or type(error).__name__
         raise
-    else:
-        _end(run, Status.DONE, version=run.version, result=run.result)
     finally:
         stop.set()
-        pulse.join()
+        pulse.join()  # before the row ends, or the heartbeat would take its end for a cancellation
+        _own(run).update(ended_at=timezone.now(), **fields)
 
 
-def _end(run: TrainingRun, status: str, **fields: Any) -> None:
-    going = TrainingRun.objects.filter(pk=run.pk, status=Status.RUNNING)
-    going.update(status=status, ended_at=timezone.now(), **fields)
-
-
-def _heartbeat(pk: int, stop: Event, kill: Callable[[int, int], object] = os.kill) -> None:
-    """Keep the row fresh; a run that was cancelled ends its process."""
+def _heartbeat(run: TrainingRun, stop: Event) -> None:
+    """Keep the row fresh; a run that was cancelled, or that a later attempt took over, ends its process."""
     while not stop.wait(HEARTBEAT):
         try:
-            going = TrainingRun.objects.filter(pk=pk, status=Status.RUNNING).update(touched_at=timezone.now())
-        except DatabaseError as error:  # busy or away for a moment: the next beat will do
-            logger.warning("run %s: no heartbeat, %s", pk, error)
+            going = _own(run).update(touched_at=timezone.now())
+        except Error as error:  # busy or away for a moment: the next beat will do
+            logger.warning("run %s: no heartbeat, %s", run.pk, error)
+            connection.close()
             continue
         if not going:
-            kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
             break
     connection.close()

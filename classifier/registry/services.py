@@ -24,7 +24,10 @@ def register(*, name: str) -> ModelVersion:
         raise DeskError(f"model is {name!r}; allowed: the name of a folder in {settings.MODELS_DIR}")
     artifact = _verified(settings.MODELS_DIR / name)
     facts = {"manifest": artifact.manifest, "metrics": artifact.manifest["metrics"]}
-    version, _ = ModelVersion.objects.update_or_create(version=name, defaults=facts)
+    version, new = ModelVersion.objects.get_or_create(version=name, defaults=facts)
+    if not new and version.manifest != artifact.manifest:  # the folder holds another model than before
+        ModelVersion.objects.filter(pk=version.pk).update(**facts)
+        version.refresh_from_db()
     return version
 
 
@@ -61,8 +64,15 @@ def promote(
         record(action="promote", target=version, actor=by, replaced=replaced, how=how, reason=reason)
 
 
-def roll_back(*, by: User | None = None, reason: str = "") -> ModelVersion:
-    """Let the previous production version serve again."""
+def roll_back(*, by: User | None = None, reason: str = "", serving: str = "") -> ModelVersion:
+    """Let the previous production version serve again.
+
+    `serving` is what the caller saw in production: where another version has taken over since, nothing changes, so
+    that a second click does not undo the first.
+    """
+    current = ModelAlias.objects.filter(name=PRODUCTION).select_related("version").first()
+    if serving and current and current.version.version != serving:
+        raise DeskError(f"{serving} does not serve any more, {current.version} does; look again and decide")
     previous = ModelAlias.objects.filter(name=PREVIOUS).select_related("version").first()
     if previous is None:
         raise DeskError("there is no previous model to roll back to; allowed after the second promotion")

@@ -5,9 +5,9 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from classifier.models import Evaluation, ModelVersion, TrainingRun
+from classifier.models import ModelVersion, TrainingRun
 from classifier.registry import presenting, queries, runs, services
-from classifier.registry.forms import AccuracyForm, CompareForm, ReasonForm, TrainForm
+from classifier.registry.forms import AccuracyForm, CompareForm, ReasonForm, RollBackForm, TrainForm
 from reviewdesk.errors import DeskError
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
@@ -36,10 +36,10 @@ def _models(form: TrainForm) -> dict:
 
 def _comparable() -> dict:
     """The latest reports, and the two that one most likely wants to see beside each other."""
-    evaluations = list(Evaluation.objects.select_related("version")[:50])
+    evaluations = list(queries.evaluations())
     newest = evaluations[0] if evaluations else None
     others = [e for e in evaluations if newest and e.version_id != newest.version_id]
-    same = [e for e in others if newest and e.report.get("data_sha256") == newest.report.get("data_sha256")]
+    same = [e for e in others if newest and e.measured_on == newest.measured_on]
     return {"evaluations": evaluations, "first": next(iter(same or others), newest), "second": newest}
 
 
@@ -106,7 +106,7 @@ def promote_model(request: DeskRequest, version: str) -> HttpResponse:
 @require_POST
 @for_roles(ADMIN)
 def roll_back_model(request: DeskRequest) -> HttpResponse:
-    version = services.roll_back(by=request.user, reason=checked(ReasonForm(request.POST))["reason"])
+    version = services.roll_back(by=request.user, **checked(RollBackForm(request.POST)))
     messages.info(request, f"{version} serves again; every process changes over within seconds.")
     return redirect("models")
 

@@ -134,6 +134,12 @@ document.body.addEventListener("htmx:responseError", (event) => {
 document.body.addEventListener("htmx:sendError", () => {
   toast("The desk is out of reach; what you wrote is kept here. Try again in a moment.", { level: "error" });
 });
+// What a person has opened stays open when the server sends the fragment again.
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  const open = [...event.detail.target.querySelectorAll("details[open][id]")].map((details) => details.id);
+  if (!open.length) return;
+  document.body.addEventListener("htmx:afterSwap", () => { for (const id of open) document.getElementById(id)?.setAttribute("open", ""); }, { once: true });
+});
 const expire = () => { for (const shown of document.querySelectorAll("#toasts .toast:not([data-level=error])")) setTimeout(() => shown.remove(), 6000); };
 document.body.addEventListener("htmx:oobAfterSwap", expire);
 expire();

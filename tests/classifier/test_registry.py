@@ -211,8 +211,10 @@ def test_the_pages_show_versions_report_and_comparison(desk, starter, second):
 def test_promote_roll_back_and_archive_from_the_page(desk, starter, second):
     desk.post(reverse("model-promote", args=["second"]), {"reason": "better"})
     assert production() == "second"
-    desk.post(reverse("model-rollback"))
-    assert production() == "starter"
+    answers = [desk.post(reverse("model-rollback"), {"serving": "second"}) for _ in range(2)]
+    assert production() == "starter", "the second click does not undo the first"
+    assert [a.status_code for a in answers] == [302, 400]
+    assert "second does not serve any more" in answers[1].content.decode()
     desk.post(reverse("model-move", args=["second", "archive"]))
     second.refresh_from_db()
     assert second.state == STATES.ARCHIVED
@@ -248,3 +250,17 @@ def test_thresholds_are_chosen_for_a_wanted_accuracy(desk, starter):
     assert Department.objects.get(slug="it").review_threshold == choices["it"].threshold
     assert AuditEvent.objects.filter(action="set threshold").exists()
     assert desk.post(reverse("model-thresholds", args=["starter"]), {"accuracy": "7"}).status_code == 400
+
+
+def test_registering_again_keeps_what_was_measured(starter):
+    measured = starter.metrics | {"n": 7}
+    ModelVersion.objects.filter(pk=starter.pk).update(metrics=measured)
+    assert register(name="starter").metrics == measured
+    ModelVersion.objects.filter(pk=starter.pk).update(manifest={})
+    assert register(name="starter").metrics["n"] != 7, "another model in the folder was measured itself"
+
+
+def test_the_models_page_loads_no_whole_report(desk, starter, django_assert_max_num_queries):
+    with django_assert_max_num_queries(14) as seen:
+        desk.get(reverse("models"))
+    assert not [q for q in seen.captured_queries if '"data", "classifier_evaluation"."report"' in q["sql"]]

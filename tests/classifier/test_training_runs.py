@@ -114,7 +114,7 @@ def test_a_csv_without_a_text_column_is_named(db, tmp_path):
         call_command("train", data=tmp_path / "a.csv", name="bad", frozen=True, verbosity=0)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "x" * 81])
+@pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "x" * 81, "compare", "runs"])
 def test_a_name_that_is_no_folder_is_refused(db, name):
     with pytest.raises(DeskError, match="name is"):
         ask_for_run(name=name, options={}, file=None, by=None)
@@ -127,6 +127,32 @@ def test_one_run_goes_at_a_time_in_the_order_asked_for(db, launched):
     assert start_waiting() == second
     assert [r.name for r in launched] == ["a", "b"]
     assert not take(second), "nobody else can take it"
+
+
+def test_two_workers_that_both_saw_no_run_going_start_one(db, launched):
+    first, second = make_run(name="a"), make_run(name="b")
+    assert take(first)
+    assert not take(second), "although it waits, one is going"
+
+
+def test_an_attempt_that_was_thought_dead_leaves_the_row_to_the_next(transactional_db):
+    run = make_run(status=STATUS.RUNNING, attempts=1)
+    with pytest.raises(ZeroDivisionError), recorded(run, unwatched) as watch:
+        TrainingRun.objects.update(attempts=2, phase="embedding")
+        watch(Progress("training", 20, 100))
+        raise ZeroDivisionError
+    now = TrainingRun.objects.get()
+    assert (now.status, now.phase, now.error) == (STATUS.RUNNING, "embedding", "")
+
+
+def test_the_heartbeat_ends_before_the_row_does(transactional_db, monkeypatch):
+    killed = []
+    monkeypatch.setattr(runs, "HEARTBEAT", 0.001)
+    monkeypatch.setattr(runs.os, "kill", lambda *a: killed.append(a))
+    for i in range(20):
+        with recorded(make_run(name=str(i), status=STATUS.RUNNING), unwatched):
+            pass
+    assert not killed and TrainingRun.objects.filter(status=STATUS.DONE).count() == 20
 
 
 def test_a_run_whose_process_died_is_started_again_three_times_at_most(db, launched):
@@ -159,14 +185,15 @@ def test_a_name_is_taken_while_its_run_goes(db, launched):
 def test_cancelling_ends_the_process_and_keeps_the_state(transactional_db, admin, monkeypatch):
     run = make_run(status=STATUS.RUNNING)
     cancel(run=run, by=admin)
-    killed, monkey = [], lambda pid, sig: killed.append((pid, sig))
+    killed = []
+    monkeypatch.setattr(runs.os, "kill", lambda *a: killed.append(a))
     monkeypatch.setattr(runs, "HEARTBEAT", 0.01)
 
     class Once:
         def wait(self, seconds):
             return False
 
-    runs._heartbeat(run.pk, Once(), monkey)
+    runs._heartbeat(run, Once())
     assert killed == [(os.getpid(), signal.SIGTERM)]
     with pytest.raises(DeskError, match="ended already"):
         cancel(run=run, by=admin)

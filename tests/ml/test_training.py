@@ -74,7 +74,7 @@ def test_the_manifest_describes_the_artifact(frozen):
     assert manifest["training_size"] == len(SPLITS.train) + len(SPLITS.validation)
     assert manifest["split_sizes"]["test"] == len(SPLITS.test) == len(load_test_rows(frozen))
     assert load_test_rows(frozen)[0].body == SPLITS.test[0].body
-    assert len(load_validation(frozen)) == manifest["training_size"]
+    assert len(load_validation(frozen.folder)) == manifest["training_size"]
     assert manifest["notes"]["rare_subtypes"] == {"it/ad": 8, "it/outage": 8, "it/reset": 8}
     assert manifest["notes"]["train_accuracy"]["subtype"] == 1.0
     assert set(manifest["files"]) >= {"model.safetensors", "model.onnx", "tokenizer.json", "labels.json", "config.json"}
@@ -127,7 +127,7 @@ def test_an_artifact_of_the_first_format_still_serves(frozen, tmp_path):
     assert old.artifact.calibration == Calibration(subtype=0.8, type=0.8, type_alone=0.9)
     answer = old.predict("it", "", "the server is down")
     assert (answer.subtype, answer.out_of_scope) == ("outage", False)
-    assert load_centres(old.artifact) is None and load_test_rows(old.artifact) == load_validation(old.artifact) == []
+    assert load_centres(old.artifact) is None and load_test_rows(old.artifact) == load_validation(copy) == []
     new = export_again(copy, tmp_path / "new")
     assert new.manifest["format"] == 2 and new.manifest["training_size"] == manifest["training_size"]
 

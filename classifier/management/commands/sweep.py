@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from classifier.models import TrainingRun
 from classifier.registry.building import run_folder
-from classifier.registry.runs import recorded, take
+from classifier.registry.runs import begin, recorded
 from ml.data import read_examples
 from ml.progress import Bar, unwatched
 from reviewdesk.commands import DeskCommand
@@ -41,11 +41,10 @@ class Command(DeskCommand):
         examples = read_examples(options["data"])
         splits = split_three(examples, validation=options["validation"], test=options["test"], seed=base.seed)
         output = options["output"] or run_folder(f"sweep-{options['data'].name}")
-        run = TrainingRun.objects.create(
+        run = begin(
             kind=TrainingRun.Kind.SWEEP, name=output.name[:80], filename=options["data"].name[:255],
             options={"vary": options["vary"] or ["learning_rate"], "grid": options["grid"]},
         )  # fmt: skip
-        take(run)
         bar = Bar()
         with recorded(run, bar if self.progress(options) else unwatched) as watch:
             rows = sweep(

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.utils import timezone
 
 from classifier.models import TrainingRun
 from classifier.registry.building import check_free, run_folder, train_version
-from classifier.registry.runs import recorded
+from classifier.registry.runs import begin, recorded
 from classifier.retraining.export import stream
 from ml.data import Example, read_examples
 from ml.progress import Bar, unwatched
@@ -59,10 +58,7 @@ class Command(DeskCommand):
             raise DeskError("--data and --name are needed")
         check_free(options["name"])
         kept = {k: v for k, v in options.items() if k in self._defaults()}
-        run = TrainingRun.objects.create(
-            name=options["name"], options=kept, filename=options["data"].name[:255], status=TrainingRun.Status.RUNNING,
-            attempts=1, started_at=timezone.now(), touched_at=timezone.now(),
-        )  # fmt: skip
+        run = begin(name=options["name"], options=kept, filename=options["data"].name[:255])
         run.path = options["data"]  # type: ignore[attr-defined]
         return run
 
