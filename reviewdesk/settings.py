@@ -157,15 +157,16 @@ CELERY_BEAT_SCHEDULE = {
     "import what no task is importing": {"task": "classifier.sweep_imports", "schedule": 60.0},
     "send what is due": {"task": "responses.send_due", "schedule": 2.0},
     "train what waits": {"task": "classifier.start_training", "schedule": 15.0},
+    "index what no task is indexing": {"task": "responses.sweep_documents", "schedule": 15.0},
     "weekly sample": {"task": "classifier.draw_weekly_sample", "schedule": 3600.0},
 }
 
 # --- Back ends -------------------------------------------------------------------------------
 CLASSIFIER_RUNTIME = env.str("REVIEWDESK_CLASSIFIER", "onnx", validate=validate.OneOf(["onnx", "torch"]))
 ENCODER = env.str("REVIEWDESK_ENCODER", "all-MiniLM-L6-v2")
-RETRIEVAL = env.str("REVIEWDESK_RETRIEVAL", "embedded", validate=validate.OneOf(["embedded"]))
+RETRIEVAL = env.str("REVIEWDESK_RETRIEVAL", "embedded", validate=validate.OneOf(["embedded", "elasticsearch"]))
 EMBEDDER = env.str("REVIEWDESK_EMBEDDER", "all-MiniLM-L6-v2")
-DRAFTING = env.str("REVIEWDESK_DRAFTING", "extractive", validate=validate.OneOf(["extractive"]))
+DRAFTING = env.str("REVIEWDESK_DRAFTING", "extractive", validate=validate.OneOf(["extractive", "mistral"]))
 
 # --- The desk --------------------------------------------------------------------------------
 REVIEW_THRESHOLD = env.float("REVIEWDESK_REVIEW_THRESHOLD", 0.3, validate=validate.Range(0, 1))

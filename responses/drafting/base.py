@@ -6,13 +6,20 @@ from typing import Protocol
 
 from django.conf import settings
 
-from responses.retrieval.base import Hit
+from responses.retrieval.search import Hit
 from reviewdesk.backends import Lazy
+
+PASSAGES = 5
+PASSAGE_BAR = 0.28  # cosine with the email under which a passage does not count as an answer
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a reply is drafted from; `topic` is the name of the subtype, empty while it is withheld."""
+    """What a reply is drafted from; `topic` is the name of the subtype, empty while it is withheld.
+
+    `question` is the email as it was searched for, a long one summarised; `hits` are passages over the bar that may be quoted to customers, best first; `earlier` are the turns of the thread
+    before the email, oldest first, as (speaker, text).
+    """
 
     subject: str
     body: str
@@ -20,7 +27,10 @@ class Request:
     topic: str
     customer_name: str
     signature: str
-    department_id: int
+    question: str
+    hits: Sequence[Hit]
+    earlier: Sequence[tuple[str, str]] = ()
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,12 +49,23 @@ class Reply:
     body: str
     sources: Sequence[Source]
     model: str
+    prompt_version: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
 
 
 class Drafter(Protocol):
+    """Writes a reply from what was found. `say` is told the text as it grows, where the drafter streams."""
+
     name: str
 
-    def draft(self, request: Request) -> Reply: ...
+    def draft(self, request: Request, say: Callable[[str], object]) -> Reply:
+        """Raises BackendError when the model behind it cannot answer."""
+        ...
+
+    def summarise(self, text: str, limit: int) -> str:
+        """What an email is about in at most `limit` characters, for retrieval."""
+        ...
 
 
 def _extractive() -> Drafter:
@@ -53,5 +74,11 @@ def _extractive() -> Drafter:
     return ExtractiveDrafter()
 
 
-_BACKENDS: dict[str, Callable[[], Drafter]] = {"extractive": _extractive}
+def _mistral() -> Drafter:
+    from responses.drafting.mistral_api import MistralDrafter
+
+    return MistralDrafter.from_settings()
+
+
+_BACKENDS: dict[str, Callable[[], Drafter]] = {"extractive": _extractive, "mistral": _mistral}
 drafter: Lazy[Drafter] = Lazy(lambda: _BACKENDS[settings.DRAFTING]())

@@ -5,22 +5,19 @@ of the email, and the closing.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from django.conf import settings
 
 from ml.chunking import sentence_spans
-from ml.tokenizing import email_text
+from ml.embedding import Embedder
 from responses.drafting.base import Reply, Request, Source
-from responses.knowledge.services import embedder
-from responses.retrieval.base import Hit, retriever
+from responses.drafting.summary import extract_summary
+from responses.retrieval.search import Hit, serving_embedder
 
-PASSAGES = 4
 MAX_SENTENCES = 5
 MAX_QUESTIONS = 6
-PASSAGE_BAR = 0.28  # cosine with the email under which a passage does not count as an answer
 SENTENCE_BAR = 0.28
 MIN_SENTENCE = 25
 _CACHE = 5_000
@@ -43,23 +40,25 @@ class ExtractiveDrafter:
     name = "extractive"
 
     def __init__(self) -> None:
-        self._cache: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str], np.ndarray] = OrderedDict()
 
-    def draft(self, request: Request) -> Reply:
-        written = email_text(request.subject, request.body)
+    def draft(self, request: Request, say: Callable[[str], object] = lambda text: None) -> Reply:
+        embedder = serving_embedder()
+        if embedder is None:
+            return Reply("", [], "")
         # The topic says in English what an email in another language, or a rambling one, is about.
-        text = f"{request.topic}: {written}" if request.topic else written
-        # Two calls, since in one the short questions would be padded to the length of the email.
-        encode = embedder.get().encode
-        vectors = np.concatenate([encode([text]), encode(_questions(written))])
-        hits = retriever.get().search(text=text, vector=vectors[0], department_id=request.department_id, k=PASSAGES)
-        hits = [h for h in hits if h.score >= PASSAGE_BAR]
-        chosen = self._best_sentences(hits, vectors)
+        text = f"{request.topic}: {request.question}" if request.topic else request.question
+        vectors = np.concatenate([embedder.encode_query(text)[None], embedder.encode(_questions(request.question))])
+        chosen = self._best_sentences(request.hits, vectors, embedder)
         sources, lines = _number(chosen)
         body = _compose(request, lines) if lines else ""
-        return Reply(body, sources, settings.EMBEDDER)
+        return Reply(body, sources, embedder.name)
 
-    def _best_sentences(self, hits: Sequence[Hit], vectors: np.ndarray) -> list[_Sentence]:
+    def summarise(self, text: str, limit: int) -> str:
+        embedder = serving_embedder()
+        return extract_summary(text, limit, embedder) if embedder else text[:limit]
+
+    def _best_sentences(self, hits: Sequence[Hit], vectors: np.ndarray, embedder: Embedder) -> list[_Sentence]:
         """The sentences nearest to the email and to one of its own sentences, in reading order."""
         candidates = [
             _Sentence(hit, (rank, start), " ".join(hit.text[start:end].split()))
@@ -69,17 +68,17 @@ class ExtractiveDrafter:
         ]
         if not candidates:
             return []
-        known = self._vectors([c.text for c in candidates])
+        known = self._vectors([c.text for c in candidates], embedder)
         nearness = 0.5 * known @ vectors[0] + 0.5 * (known @ vectors.T).max(axis=1)
         best = [i for i in np.argsort(-nearness) if nearness[i] >= SENTENCE_BAR][:MAX_SENTENCES]
         return sorted((candidates[i] for i in best), key=lambda s: s.order)
 
-    def _vectors(self, texts: Sequence[str]) -> np.ndarray:
+    def _vectors(self, texts: Sequence[str], embedder: Embedder) -> np.ndarray:
         """Vectors of knowledge sentences; they come back often, so they are kept."""
-        missing = list(dict.fromkeys(t for t in texts if t not in self._cache))
-        for text, vector in zip(missing, embedder.get().encode(missing), strict=True):
-            self._cache[text] = vector
-        result = np.array([self._cache[t] for t in texts])
+        missing = list(dict.fromkeys(t for t in texts if (embedder.name, t) not in self._cache))
+        for text, vector in zip(missing, embedder.encode(missing), strict=True):
+            self._cache[embedder.name, text] = vector
+        result = np.array([self._cache[embedder.name, t] for t in texts])
         while len(self._cache) > _CACHE:
             self._cache.popitem(last=False)
         return result

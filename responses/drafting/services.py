@@ -1,7 +1,7 @@
 """Asks for drafts and writes them, each email's by one worker at a time."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from time import perf_counter
 
@@ -10,9 +10,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from classifier.models import Email, Thread
-from responses.drafting.base import Reply, Request, drafter
-from responses.models import Draft, DraftJob, DraftSource
+from ml.tokenizing import email_text
+from responses.drafting.base import PASSAGE_BAR, PASSAGES, Reply, Request, drafter
+from responses.models import Draft, DraftJob, DraftSource, OutgoingMessage
 from responses.models.job import MAX_ATTEMPTS
+from responses.retrieval.base import Query
+from responses.retrieval.search import find
 from reviewdesk.backends import EMAILS_PER_TASK, enqueue
 from reviewdesk.errors import BackendError, DeskError
 
@@ -20,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 WORK = timedelta(seconds=90)
 PATIENCE = timedelta(seconds=60)
+LONG = 1_000  # characters of an email from which it is summarised for retrieval
+TURNS = 6  # of the thread, that the drafter sees
+CUSTOMER, AGENT = "customer", "agent"
 LIVE = (Draft.Status.READY, Draft.Status.NO_SOURCE)
 
 
@@ -57,7 +63,13 @@ def request_redraft(*, email: Email) -> DraftJob:
 
 def _ask_again(job: DraftJob, email: Email) -> None:
     DraftJob.objects.filter(pk=job.pk).update(
-        department=email.department, queued_at=timezone.now(), work_until=None, done_at=None, attempts=0, error=""
+        department=email.department,
+        queued_at=timezone.now(),
+        work_until=None,
+        done_at=None,
+        attempts=0,
+        error="",
+        partial="",
     )
 
 
@@ -74,7 +86,7 @@ def _write(email_id: int) -> bool:
     email = Email.objects.select_related("department", "customer", "subtype").get(pk=email_id)
     start = perf_counter()
     try:
-        reply = drafter.get().draft(_request(email))
+        reply = drafter.get().draft(_request(email), _tell(email))
         store_draft(email=email, reply=reply, latency_ms=(perf_counter() - start) * 1000)
     except Exception as error:
         _note_failure(email_id, error)
@@ -83,15 +95,47 @@ def _write(email_id: int) -> bool:
 
 
 def _request(email: Email) -> Request:
+    topic = email.subtype.name if email.subtype else ""
+    earlier = _earlier(email)
+    said = [text for speaker, text in reversed(earlier) if speaker == CUSTOMER]
+    written = _short(email_text(email.subject, email.body))
+    asked = f"{topic}: {written}" if topic else written
+    hits = find(Query([asked, *map(_short, said)], email.department_id), k=PASSAGES)
     return Request(
         subject=email.subject,
         body=email.body,
         type=email.type,
-        topic=email.subtype.name if email.subtype else "",
+        topic=topic,
         customer_name=email.customer.name.split(",")[0].strip(),
         signature=f"{email.department.name} support",
-        department_id=email.department_id,
+        question=written,
+        hits=[h for h in hits if h.score >= PASSAGE_BAR and not h.internal],
+        earlier=earlier,
     )
+
+
+def _short(text: str) -> str:
+    """What is searched for: a long email in its most telling sentences."""
+    return text if len(text) <= LONG else drafter.get().summarise(text, LONG)
+
+
+def _earlier(email: Email) -> list[tuple[str, str]]:
+    """The thread's turns before the email, oldest first, as (speaker, text)."""
+    came = email.thread.emails.filter(received_at__lte=email.received_at).exclude(pk=email.pk)
+    turns = [(e.received_at, CUSTOMER, email_text("", e.body)) for e in came.order_by("-received_at")[:TURNS]]
+    left = OutgoingMessage.objects.filter(email__thread=email.thread_id, status=OutgoingMessage.Status.SENT)
+    turns += [(m.sent_at or m.changed_at, AGENT, m.body) for m in left.order_by("-pk")[:TURNS]]
+    turns = sorted(t for t in turns if t[0] <= email.received_at)[-TURNS:]
+    return [(speaker, text) for _, speaker, text in turns]
+
+
+def _tell(email: Email) -> Callable[[str], None]:
+    """Keeps what is written so far on the job, for the page to show."""
+
+    def tell(text: str) -> None:
+        DraftJob.objects.filter(email=email).update(partial=text, work_until=timezone.now() + WORK)
+
+    return tell
 
 
 def store_draft(*, email: Email, reply: Reply, latency_ms: float) -> Draft | None:
@@ -103,7 +147,7 @@ def store_draft(*, email: Email, reply: Reply, latency_ms: float) -> Draft | Non
         jobs = DraftJob.objects.filter(email=email)
         asked = jobs.get().queued_at
         kept = Q(status=Draft.Status.APPROVED) | Q(status__in=LIVE, edited_by__isnull=False, saved_at__gt=asked)
-        jobs.update(done_at=timezone.now(), work_until=None, error="")
+        jobs.update(done_at=timezone.now(), work_until=None, error="", partial="")
         if email.drafts.filter(kept).exists():
             return None
         email.drafts.filter(status__in=LIVE).update(status=Draft.Status.REPLACED)
@@ -114,6 +158,9 @@ def store_draft(*, email: Email, reply: Reply, latency_ms: float) -> Draft | Non
             generated_body=reply.body,
             backend=drafter.get().name,
             model=reply.model,
+            prompt_version=reply.prompt_version,
+            tokens_in=reply.tokens_in,
+            tokens_out=reply.tokens_out,
             latency_ms=latency_ms,
         )
         DraftSource.objects.bulk_create(

@@ -1,66 +1,119 @@
-"""Stores documents with their passages and vectors."""
+"""What people do with documents: add, replace, retire, restore, delete."""
 
 from hashlib import sha256
-from pathlib import Path
+from pathlib import PurePosixPath
+from typing import Any
 
-from django.conf import settings
+from django.core.files.base import ContentFile
 from django.db import transaction
+from django.utils.text import slugify
 
 from classifier.models import Department
-from ml.chunking import chunk
-from ml.embedding import Embedder
+from responses.knowledge.indexing import index_document
+from responses.knowledge.reading import READERS
 from responses.models import Document, Passage
-from reviewdesk.backends import Lazy
+from responses.retrieval.changes import next_revision
+from reviewdesk.audit.services import record
+from reviewdesk.backends import enqueue
 from reviewdesk.errors import DeskError
+from reviewdesk.people.models import User
 
-embedder: Lazy[Embedder] = Lazy(lambda: Embedder(settings.EMBEDDER))
+Status = Document.Status
 
 
-def store_document(*, department: Department, slug: str, title: str, doc_type: str, text: str) -> Document:
-    """Store a document, or a new text of one; unchanged, it is left as it is."""
-    if doc_type not in Document.Type.values:
-        raise DeskError(f"doc_type is {doc_type!r}; allowed: {', '.join(Document.Type.values)}")
-    digest = sha256(f"{title}\n{text}".encode()).hexdigest()
-    known = Document.objects.filter(department=department, slug=slug).first()
-    if known is not None and known.sha256 == digest and not known.passages.exclude(embedder=settings.EMBEDDER).exists():
-        return known
-    passages = chunk(text)
-    vectors = embedder.get().encode([f"{title}. {p.heading}. {p.text}" for p in passages])
+def add_document(
+    *,
+    department: Department,
+    title: str,
+    slug: str = "",
+    doc_type: str = Document.Type.GUIDE,
+    internal: bool = False,
+    text: str = "",
+    file: tuple[str, bytes] | None = None,
+    by: User | None = None,
+) -> Document:
+    """Take over a text or a file (name, content), in the place of the document with the same slug if there is one.
+
+    What is there already stays findable until a worker has made the new passages. Unchanged, nothing is done.
+    Raises DeskError for a type or file that is not allowed.
+    """
+    _check(doc_type, file, text)
+    slug = slugify(slug or title)[:120] or "document"
+    content = file[1] if file else text.encode()
+    digest = sha256(repr((title, doc_type, internal)).encode() + content).hexdigest()
     with transaction.atomic():
-        document, _ = Document.objects.update_or_create(
-            department=department,
-            slug=slug,
-            defaults={"title": title, "doc_type": doc_type, "text": text, "sha256": digest},
-        )
-        document.passages.all().delete()
-        Passage.objects.bulk_create(
-            Passage(
-                document=document,
-                position=i,
-                heading=p.heading[:200],
-                text=p.text,
-                start=p.start,
-                end=p.end,
-                embedder=settings.EMBEDDER,
-                dimension=len(vector),
-                embedding=vector.tobytes(),
-            )
-            for i, (p, vector) in enumerate(zip(passages, vectors, strict=True))
-        )
+        known = Document.objects.select_for_update().filter(department=department, slug=slug)
+        document = known.exclude(status=Status.DELETED).first()
+        if (
+            document
+            and document.sha256 == digest
+            and document.status in (Status.READY, Status.WAITING, Status.INDEXING)
+        ):
+            return document
+        fields: dict[str, Any] = {
+            "title": title[:200], "doc_type": doc_type, "internal": internal, "sha256": digest, "error": "", "attempt": 0,
+            "status": Status.WAITING, "work_until": None, "done": 0, "total": 0, "created_by": by,
+            "filename": file[0][:255] if file else "",
+        }  # fmt: skip
+        document = document or Document(department=department, slug=slug)
+        for name, value in fields.items():
+            setattr(document, name, value)
+        if file:
+            document.file.save(f"{slug[:60]}{PurePosixPath(file[0]).suffix.lower()}", ContentFile(file[1]), save=False)
+        else:
+            document.file, document.text = "", text
+        document.save()
+        record(action="add document", target=document, actor=by, title=title, department=department.slug)
+        enqueue("responses.index_documents", [document.pk])
     return document
 
 
-def read_document(file: Path, doc_type: str) -> dict[str, str]:
-    """The fields of a Markdown or text file; a `---` head may give `title` and `doc_type`."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DeskError(f"{file}: cannot be read as UTF-8 text: {error}") from None
-    fields = {"slug": file.stem[:120], "title": file.stem.replace("-", " ").capitalize()[:200], "doc_type": doc_type}
-    if text.startswith("---\n") and text.count("---\n") >= 2:
-        _, head, text = text.split("---\n", 2)
-        given = dict(line.split(": ", 1) for line in head.strip().splitlines() if ": " in line)
-        fields |= {k: v.strip() for k, v in given.items() if k in ("title", "doc_type")}
-    if not text.strip():
-        raise DeskError(f"{file}: holds no text")
-    return fields | {"text": text.strip()}
+def _check(doc_type: str, file: tuple[str, bytes] | None, text: str) -> None:
+    if doc_type not in Document.Type.values:
+        raise DeskError(f"doc_type is {doc_type!r}; allowed: {', '.join(Document.Type.values)}")
+    if file is None and not text.strip():
+        raise DeskError("the document holds no text", fields={"text": ["is empty"]})
+    if file and PurePosixPath(file[0]).suffix.lower() not in READERS:
+        raise DeskError(
+            f"{file[0]} cannot be read; allowed: {', '.join(READERS)}", fields={"file": ["is of no known kind"]}
+        )
+
+
+def store_document(**fields: Any) -> Document:
+    """`add_document`, and make its passages in this process, at once."""
+    document = add_document(**fields)
+    if document.active:
+        index_document(pk=document.pk)
+        document.refresh_from_db()
+    return document
+
+
+def retire(*, document: Document, by: User | None = None) -> None:
+    """Keep a document and search it no more, from the next search on."""
+    _set_status(document, Status.RETIRED, {Status.READY, Status.FAILED, Status.WAITING, Status.INDEXING}, by)
+
+
+def restore(*, document: Document, by: User | None = None) -> None:
+    """Search a retired document again."""
+    _set_status(document, Status.READY, {Status.RETIRED}, by)
+
+
+def delete(*, document: Document, by: User | None = None) -> None:
+    """Remove text, file and passages for good; drafts keep what they quoted."""
+    _set_status(document, Status.DELETED, set(Status) - {Status.DELETED}, by)
+    file = document.file
+    Document.objects.filter(pk=document.pk).update(text="", file="")
+    Passage.objects.filter(document=document).delete()
+    if file:
+        file.delete(save=False)
+
+
+def _set_status(document: Document, status: str, allowed: set, by: User | None) -> None:
+    with transaction.atomic():
+        changed = Document.objects.filter(pk=document.pk, status__in=allowed)
+        if not changed.update(status=status, revision=next_revision(), work_until=None):
+            document.refresh_from_db()
+            raise DeskError(f"{document} is {document.status}; allowed: {', '.join(sorted(allowed))}")
+        record(action=f"document {status}", target=document, actor=by, title=document.title)
+        enqueue("responses.catch_up_index")
+    document.refresh_from_db()

@@ -2,7 +2,16 @@
 
 from responses.models.draft import Draft, DraftSource
 from responses.models.job import DraftJob
-from responses.models.knowledge import Document, Passage
+from responses.models.knowledge import Document, KnowledgeState, Passage, PassageVectors
 from responses.models.outgoing import OutgoingMessage
 
-__all__ = ["Document", "Draft", "DraftJob", "DraftSource", "OutgoingMessage", "Passage"]
+__all__ = [
+    "Document",
+    "Draft",
+    "DraftJob",
+    "DraftSource",
+    "KnowledgeState",
+    "OutgoingMessage",
+    "Passage",
+    "PassageVectors",
+]

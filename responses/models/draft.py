@@ -26,7 +26,17 @@ class Draft(models.Model):
     generated_body = models.TextField(blank=True, help_text="What the drafter wrote, before anybody edited it.")
     backend = models.CharField(max_length=40, help_text="extractive, mistral, or person")
     model = models.CharField(max_length=120, blank=True)
+    prompt_version = models.CharField(max_length=40, blank=True)
+    tokens_in = models.PositiveIntegerField(default=0)
+    tokens_out = models.PositiveIntegerField(default=0)
     latency_ms = models.FloatField(default=0)
+    best_score = models.FloatField(
+        null=True, help_text="Cosine of the best passage found, also where none was good enough."
+    )
+    grounding = models.JSONField(default=list, help_text="One entry a sentence; see responses.drafting.grounding.")
+    hint = models.CharField(max_length=300, blank=True, help_text="What an agent asked the drafter for.")
+    rating = models.SmallIntegerField(null=True, help_text="1: thumb up, -1: thumb down.")
+    rating_reason = models.CharField(max_length=500, blank=True)
     edited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     reject_reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

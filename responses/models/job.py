@@ -17,6 +17,8 @@ class DraftJob(models.Model):
     done_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
+    hint = models.CharField(max_length=300, blank=True)
+    partial = models.TextField(blank=True, help_text="What a streaming drafter has written so far.")
 
     class Meta:
         indexes = [models.Index(fields=["queued_at"], name="draft_job_open", condition=models.Q(done_at__isnull=True))]

@@ -9,8 +9,7 @@ from django.utils import timezone
 from classifier.models import Thread
 from responses.drafting.services import request_draft, request_redraft, sweep_undrafted, write_drafts
 from responses.knowledge.services import store_document
-from responses.models import Draft, DraftJob, Passage
-from responses.retrieval.base import retriever
+from responses.models import Draft, DraftJob
 from responses.retrieval.fusion import reciprocal_rank_fusion
 from reviewdesk.errors import DeskError
 from tests.factories import make_classified, make_department
@@ -23,13 +22,6 @@ A forgotten password is reset on the sign-in page with the link "Forgot password
 
 During an outage the status page shows the expected time of repair. Service credits are paid for outages longer than four hours.
 """
-
-
-@pytest.fixture(autouse=True)
-def _fresh_index():
-    retriever.reset()
-    yield
-    retriever.reset()
 
 
 @pytest.fixture
@@ -116,47 +108,6 @@ def test_a_failing_drafter_is_noted_and_tried_again(article, monkeypatch):
     assert write_drafts(ids=[email.pk]) == 1
 
 
-def test_an_unchanged_document_is_left_alone_and_a_changed_one_replaced(article):
-    before = list(Passage.objects.values_list("pk", flat=True))
-    again = {"department": article.department, "slug": "a", "title": article.title, "doc_type": "faq"}
-    store_document(**again, text=ARTICLE)
-    assert list(Passage.objects.values_list("pk", flat=True)) == before
-    store_document(**again, text="One new sentence stands here.")
-    assert [p.text for p in Passage.objects.all()] == ["One new sentence stands here."]
-
-
-def test_search_stays_in_its_department_and_notices_new_passages(article):
-    import numpy as np
-
-    from responses.knowledge.services import embedder
-
-    vector = embedder.get().encode(["password reset link"])[0]
-    search = lambda d: retriever.get().search(text="password reset link", vector=vector, department_id=d.pk)  # noqa: E731
-    assert "30 minutes" in search(article.department)[0].text
-    other = make_department("retail")
-    assert search(other) == []
-    store_document(
-        department=other,
-        slug="b",
-        title="B",
-        doc_type="faq",
-        text='The "password" (for wifi) is at the till; OR ask AND wait.',
-    )
-    assert len(search(other)) == 1
-    assert search(other)[0].score == pytest.approx(
-        float(np.frombuffer(Passage.objects.last().embedding, np.float32) @ vector), abs=1e-5
-    )
-
-
-def test_words_with_query_syntax_are_only_words(article):
-    vector = [0.0] * 384
-    import numpy as np
-
-    assert retriever.get().search(
-        text='NEAR( "x" OR * ^ -- :', vector=np.array(vector, np.float32), department_id=article.department.pk
-    )
-
-
 def test_reciprocal_rank_fusion():
     assert reciprocal_rank_fusion([["a", "b", "c"], ["c", "b"]]) == ["c", "b", "a"]
     assert reciprocal_rank_fusion([[], []]) == []
@@ -173,6 +124,30 @@ def test_a_draft_that_comes_after_approval_or_an_edit_is_dropped(article, agent)
     write_drafts(ids=[first.email_id])
     assert Draft.objects.get() == first
     assert DraftJob.objects.get().done_at
+
+
+def test_internal_knowledge_is_never_quoted(article):
+    from responses.models import Document
+
+    Document.objects.update(internal=True)
+    draft = drafted(subject="Password", body="I forgot my password. How long is the reset link valid?")
+    assert (draft.status, draft.body) == (Draft.Status.NO_SOURCE, "")
+
+
+def test_what_the_customer_said_before_is_part_of_the_question(article):
+    first = make_classified(subject="Password", body="I forgot my password for the sign-in page.", message_id="<a@x>")
+    draft = drafted(subject="Re: Password", body="How long is it valid, please?", in_reply_to="<a@x>",
+                    sender_address=first.customer.address)  # fmt: skip
+    assert draft.email.thread == first.thread
+    assert "valid for 30 minutes" in draft.body
+
+
+def test_a_long_email_is_searched_for_by_its_telling_sentences(article):
+    chat = "By the way, the weather here is lovely and my garden is full of roses and bees this week. " * 20
+    draft = drafted(
+        subject="Hello", body=f"{chat} I forgot my password. How long is the password reset link valid? {chat}"
+    )
+    assert "valid for 30 minutes" in draft.body
 
 
 def test_a_draft_that_was_never_asked_for_is_found(article):

@@ -1,0 +1,190 @@
+"""Makes the passages of documents and their vectors: in a worker, in batches, found again when a task is lost."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from ml.chunking import chunk
+from ml.embedding import Embedder
+from responses.knowledge.reading import Reading, read_file
+from responses.models import Document, KnowledgeState, Passage, PassageVectors
+from responses.retrieval.base import retriever
+from responses.retrieval.changes import next_revision, state
+from responses.retrieval.embedders import chosen_embedder, embedder_of
+from reviewdesk.backends import enqueue
+from reviewdesk.errors import BackendError, DeskError
+
+logger = logging.getLogger(__name__)
+BATCH = 16  # passages embedded between two signs of life
+WORK = timedelta(seconds=120)
+MAX_ATTEMPTS = 3
+Status = Document.Status
+
+
+class _Overtaken(Exception):
+    """The document was changed, or given to another worker, meanwhile."""
+
+
+def index_documents(*, ids: Sequence[int]) -> int:
+    """Index the documents that wait and that no other worker has; returns how many."""
+    done = sum(index_document(pk=pk) for pk in ids)
+    if done:
+        catch_up_index()
+    return done
+
+
+def index_document(*, pk: int) -> bool:
+    """Make a waiting document's passages; what it had before stays until they are whole."""
+    now = timezone.now()
+    claimed = Document.objects.filter(_unheld(now), pk=pk, status__in=[Status.WAITING, Status.INDEXING])
+    until = now + WORK
+    if not claimed.update(status=Status.INDEXING, work_until=until, attempt=F("attempt") + 1):
+        return False
+    document = Document.objects.select_related("department").get(pk=pk)
+    document.work_until = until
+    try:
+        _index(document)
+    except _Overtaken:
+        return False
+    except Exception as error:
+        _fail(document, error)
+        return False
+    return True
+
+
+def _index(document: Document) -> None:
+    reading = _read(document)
+    if reading.doc_type in Document.Type.values:
+        document.doc_type = reading.doc_type
+    document.title = (reading.title or document.title)[:200]
+    embedder = embedder_of(state().embedder or settings.EMBEDDER)
+    passages = chunk(reading.text, embedder.tokenizer)
+    vectors: list[np.ndarray] = []
+    for start in range(0, len(passages), BATCH):
+        _sign_of_life(document, done=start, total=len(passages))
+        some = passages[start : start + BATCH]
+        vectors += embed(embedder, [(f"{document.title}. {p.heading}".strip(". "), p.text) for p in some])
+    _store(document, reading, passages, vectors, embedder)
+
+
+def _read(document: Document) -> Reading:
+    if not document.file:
+        return Reading(document.text)
+    with document.file.open("rb") as stream:
+        return read_file(document.filename, stream.read())
+
+
+def embed(embedder: Embedder, texts: Sequence[tuple[str, str]]) -> list[np.ndarray]:
+    """float32 (windows, dimension) for each (prefix, text); the windows of all go through the encoder together."""
+    windows = [embedder.windows(prefix, text) for prefix, text in texts]
+    flat = embedder.encode([w for some in windows for w in some])
+    return np.split(flat, np.cumsum([len(some) for some in windows])[:-1]) if windows else []
+
+
+def _sign_of_life(document: Document, **fields: int) -> None:
+    until = timezone.now() + WORK
+    mine = Document.objects.filter(pk=document.pk, status=Status.INDEXING, work_until=document.work_until)
+    if not mine.update(work_until=until, **fields):
+        raise _Overtaken
+    document.work_until = until
+
+
+def _store(document: Document, reading: Reading, passages, vectors: Sequence[np.ndarray], embedder: Embedder) -> None:
+    with transaction.atomic():
+        mine = Document.objects.filter(pk=document.pk, status=Status.INDEXING, work_until=document.work_until)
+        if not mine.update(
+            status=Status.READY, work_until=None, revision=next_revision(), text=reading.text, title=document.title,
+            doc_type=document.doc_type, error=reading.note, done=len(passages), total=len(passages),
+        ):  # fmt: skip
+            raise _Overtaken
+        Passage.objects.filter(document=document).delete()
+        rows = Passage.objects.bulk_create(
+            Passage(document=document, position=i, heading=p.heading[:500], text=p.text, start=p.start, end=p.end)
+            for i, p in enumerate(passages)
+        )
+        _store_vectors(rows, vectors, embedder)
+        KnowledgeState.objects.filter(pk=1, embedder="").update(embedder=embedder.name)
+
+
+def _store_vectors(passages: Sequence[Passage], vectors: Sequence[np.ndarray], embedder: Embedder) -> None:
+    PassageVectors.objects.bulk_create(
+        PassageVectors(
+            passage=p, embedder=embedder.name, dimension=v.shape[1], windows=v.astype(np.float16).tobytes()
+        )
+        for p, v in zip(passages, vectors, strict=True)
+    )  # fmt: skip
+
+
+def _fail(document: Document, error: Exception) -> None:
+    """A file that cannot be read has failed for good; anything else is tried again."""
+    known = isinstance(error, DeskError)
+    if not known:
+        logger.exception("document %s could not be indexed", document.pk)
+    permanent = (known and not (isinstance(error, BackendError) and not error.permanent)) or (
+        document.attempt >= MAX_ATTEMPTS
+    )
+    message = error.message if isinstance(error, DeskError) else f"{type(error).__name__}: {error}"
+    mine = Document.objects.filter(pk=document.pk, status=Status.INDEXING, work_until=document.work_until)
+    mine.update(
+        status=Status.FAILED if permanent else Status.INDEXING,
+        error=message[:2000],
+        work_until=None if permanent else timezone.now() + timedelta(seconds=10 * 2**document.attempt),
+    )
+
+
+def sweep_documents() -> int:
+    """Queue again the documents that no worker has; and move the vectors to the embedder of the settings."""
+    now = timezone.now()
+    waiting = Document.objects.filter(_unheld(now), status__in=[Status.WAITING, Status.INDEXING])
+    ids = list(waiting.filter(changed_at__lt=now - timedelta(seconds=10)).values_list("pk", flat=True)[:100])
+    if ids:
+        enqueue("responses.index_documents", ids)
+    if state().embedder not in ("", settings.EMBEDDER):
+        enqueue("responses.change_embedder")
+    return len(ids)
+
+
+def change_embedder(*, most: int = 2_000) -> bool:
+    """Embed with the embedder of the settings beside the vectors that are searched; the last batch swaps them.
+
+    True once the new ones are searched. Does at most so many passages, since a task shall end.
+    """
+    new, old = chosen_embedder(), state().embedder
+    if old == new.name:
+        return True
+    lacking = Passage.objects.exclude(vectors__embedder=new.name).select_related("document").order_by("pk")
+    for _ in range(-(-most // BATCH)):
+        some = list(lacking[:BATCH])
+        if not some:
+            break
+        vectors = embed(new, [(f"{p.document.title}. {p.heading}".strip(". "), p.text) for p in some])
+        PassageVectors.objects.bulk_create(
+            (PassageVectors(passage=p, embedder=new.name, dimension=v.shape[1], windows=v.astype(np.float16).tobytes())
+             for p, v in zip(some, vectors, strict=True)), ignore_conflicts=True,
+        )  # fmt: skip
+    with transaction.atomic():
+        next_revision()  # holds the row: no document is stored with the old embedder from here on
+        if lacking.exists():
+            return False
+        KnowledgeState.objects.filter(pk=1).update(embedder=new.name)
+        PassageVectors.objects.exclude(embedder=new.name).delete()
+    logger.info("passages are searched with %s from now on, no more with %s", new.name, old)
+    return True
+
+
+def catch_up_index() -> None:
+    """Bring the index to the database's state; out of reach, the sweeper tries again."""
+    try:
+        retriever.get().catch_up()
+    except BackendError as error:
+        logger.warning("the index lags behind: %s", error.message)
+
+
+def _unheld(now) -> Q:
+    return Q(work_until__isnull=True) | Q(work_until__lt=now)
