@@ -22,14 +22,14 @@ from pathlib import Path  # noqa: E402
 
 from django.core.management import call_command  # noqa: E402
 
-from benchmarks import inference, intake, learning, queue  # noqa: E402
+from benchmarks import inference, intake, learning, queue, retrieval  # noqa: E402
 from classifier.registry.building import ensure_starter  # noqa: E402
 from classifier.registry.queries import folder_of  # noqa: E402
 from classifier.taxonomy import load_starter_taxonomy  # noqa: E402
 
 
 def main(wanted: list[str]) -> None:
-    """Run all benchmarks, or those named: inference, intake, queue, learning."""
+    """Run all benchmarks, or those named: inference, intake, queue, retrieval, learning."""
     call_command("migrate", verbosity=0)
     load_starter_taxonomy()
     starter = folder_of(ensure_starter())
@@ -39,6 +39,7 @@ def main(wanted: list[str]) -> None:
         "inference": ("Inference, one email at a time, tokenising included", lambda: inference.run(starter, work)),
         "intake": ("Import of rows without labels", intake.run),
         "queue": ("Claiming the next review item", queue.run),
+        "retrieval": ("Search in the embedded index", lambda: retrieval.run(work)),
     }
     if learning.there():
         tables["learning"] = ("Learning from real questions", lambda: learning.run(work))

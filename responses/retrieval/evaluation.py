@@ -58,10 +58,16 @@ def read_jsonl(file: Path) -> list[dict]:
 def read_judgements(file: Path) -> dict[str, frozenset[str]]:
     """Query id → the passages judged relevant to it."""
     found: dict[str, set[str]] = defaultdict(set)
-    with file.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream, delimiter="\t"):
-            if float(row["score"]) > 0:
-                found[row["query_id"]].add(row["doc_id"])
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:
+            rows = csv.DictReader(stream, delimiter="\t")
+            for row in rows:
+                if float(row["score"]) > 0:
+                    found[row["query_id"]].add(row["doc_id"])
+    except OSError as error:
+        raise DeskError(f"{file}: {error.strerror}") from None
+    except (KeyError, TypeError, ValueError):
+        raise DeskError(f"{file}, line {rows.line_num}: needed are query_id, doc_id and score as a number") from None
     return {query: frozenset(passages) for query, passages in found.items()}
 
 
