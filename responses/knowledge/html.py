@@ -87,7 +87,7 @@ def _text(root) -> str:
         own, line = _block(node), _block(node, ("tr",))
         if block is None or own.mem_id != block.mem_id:
             same_row = line is not None and row is not None and line.mem_id == row.mem_id
-            parts.append(" | " if same_row else _lead(own, bool(parts)))
+            parts.append(" | " if same_row else _lead(own, block))
         block, row = own, line
         parts.append(text)
     lines = (" ".join(line.split()) for line in "".join(parts).split("\n"))
@@ -106,10 +106,10 @@ def _block(node, tags=BLOCKS):
     return node if tags is BLOCKS else None
 
 
-def _lead(block, follows: bool) -> str:
-    """What stands before a block's text."""
+def _lead(block, before) -> str:
+    """What stands between the block before, if there is one, and a block's text."""
     if re.fullmatch(r"h[1-6]", block.tag):
         return f"\n\n{'#' * int(block.tag[1])} "
     if block.tag == "li":
-        return "\n- "
-    return "\n\n" if follows else ""
+        return "\n- " if before is not None and before.tag == "li" else "\n\n- "
+    return "\n\n" if before is not None else ""

@@ -4,6 +4,7 @@ What cannot be read is refused with the reason: an encrypted PDF, a scan without
 Scripts, macros and hidden text are never taken over.
 """
 
+import codecs
 import csv
 import io
 import re
@@ -140,15 +141,23 @@ def _docx(data: bytes) -> Reading:
     return Reading(html_to_markdown(html.value).text)
 
 
+def _decoded(data: bytes, declared: str | None = None) -> tuple[str, str]:
+    """Text and a note of what was wrong with its charset; a byte order mark says it best."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        declared = "utf-16"
+    text, note = decode(data, declared)
+    return text.lstrip("\ufeff"), note
+
+
 def _html(data: bytes) -> Reading:
     declared = re.search(rb"""<meta[^>]+charset=["']?([\w-]+)""", data[:4096], re.IGNORECASE)
-    page = html_to_markdown(decode(data, declared.group(1).decode() if declared else None)[0])
+    page = html_to_markdown(_decoded(data, declared.group(1).decode() if declared else None)[0])
     return Reading(page.text, page.title)
 
 
 def _markdown(data: bytes) -> Reading:
     """A `---` head may give `title` and `doc_type`."""
-    text, note = decode(data, None)
+    text, note = _decoded(data)
     text, fields = text.replace("\r\n", "\n"), {}
     if text.startswith("---\n") and text.count("---\n") >= 2:
         _, head, text = text.split("---\n", 2)
@@ -158,8 +167,8 @@ def _markdown(data: bytes) -> Reading:
 
 def _faq(data: bytes) -> Reading:
     """Each row a question as a heading with its answer."""
-    text, note = decode(data, None)
-    rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""))
+    text, note = _decoded(data)
+    rows = csv.DictReader(io.StringIO(text, newline=""))
     columns = {(name or "").strip().lower(): name for name in rows.fieldnames or []}
     if not {"question", "answer"} <= set(columns):
         shown = ", ".join(columns)[:200] or "(none)"
