@@ -1,6 +1,6 @@
 """Pages of the replies."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from responses.inbox import reply_views as reply
 from responses.inbox import views as inbox
@@ -24,5 +24,11 @@ urlpatterns = [
     path("inbox/outgoing/<int:pk>/undo/", reply.outgoing_undo, name="outgoing-undo"),
     path("inbox/outgoing/<int:pk>/settle/", reply.outgoing_settle, name="outgoing-settle"),
     path("knowledge/", knowledge.knowledge, name="knowledge"),
+    path("knowledge/add/", knowledge.document_add, name="document-add"),
+    path("knowledge/search/", knowledge.search, name="knowledge-search"),
     path("knowledge/<int:pk>/", knowledge.document, name="knowledge-document"),
+    path("knowledge/<int:pk>/row/", knowledge.document_row, name="document-row"),
+    path("knowledge/<int:pk>/details/", knowledge.document_details, name="document-details"),
+    path("knowledge/<int:pk>/replace/", knowledge.document_replace, name="document-replace"),
+    re_path(r"^knowledge/(?P<pk>\d+)/(?P<move>retire|restore|delete)/$", knowledge.document_move, name="document-move"),
 ]

@@ -29,6 +29,7 @@ class Request:
     signature: str
     question: str
     hits: Sequence[Hit]
+    best_score: float | None = None  # of all passages found, over the bar or not
     earlier: Sequence[tuple[str, str]] = ()
     hint: str = ""
 

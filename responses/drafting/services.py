@@ -83,11 +83,13 @@ def _write(email_id: int) -> bool:
     mine = DraftJob.objects.filter(_unheld(now), email_id=email_id, done_at__isnull=True, attempts__lt=MAX_ATTEMPTS)
     if not mine.update(work_until=now + WORK):
         return False
-    email = Email.objects.select_related("department", "customer", "subtype").get(pk=email_id)
+    email = Email.objects.select_related("department", "customer", "subtype", "thread", "draft_job").get(pk=email_id)
     start = perf_counter()
     try:
-        reply = drafter.get().draft(_request(email), _tell(email))
-        store_draft(email=email, reply=reply, latency_ms=(perf_counter() - start) * 1000)
+        request = _request(email)
+        reply = drafter.get().draft(request, _tell(email))
+        took = (perf_counter() - start) * 1000
+        store_draft(email=email, reply=reply, latency_ms=took, best_score=request.best_score, hint=request.hint)
     except Exception as error:
         _note_failure(email_id, error)
         return False
@@ -110,7 +112,9 @@ def _request(email: Email) -> Request:
         signature=f"{email.department.name} support",
         question=written,
         hits=[h for h in hits if h.score >= PASSAGE_BAR and not h.internal],
+        best_score=max((h.score for h in hits), default=None),
         earlier=earlier,
+        hint=email.draft_job.hint,
     )
 
 
@@ -138,7 +142,9 @@ def _tell(email: Email) -> Callable[[str], None]:
     return tell
 
 
-def store_draft(*, email: Email, reply: Reply, latency_ms: float) -> Draft | None:
+def store_draft(
+    *, email: Email, reply: Reply, latency_ms: float, best_score: float | None = None, hint: str = ""
+) -> Draft | None:
     """Put a new draft in the place of the live one, and close the job.
 
     None, and the live one stays, when it was approved or edited after the new one was asked for.
@@ -162,6 +168,8 @@ def store_draft(*, email: Email, reply: Reply, latency_ms: float) -> Draft | Non
             tokens_in=reply.tokens_in,
             tokens_out=reply.tokens_out,
             latency_ms=latency_ms,
+            best_score=best_score,
+            hint=hint,
         )
         DraftSource.objects.bulk_create(
             DraftSource(

@@ -88,6 +88,37 @@ def store_document(**fields: Any) -> Document:
     return document
 
 
+def replace_document(
+    *, document: Document, text: str = "", file: tuple[str, bytes] | None = None, by: User | None = None
+) -> Document:
+    """Put another text or file in a document's place, under its name."""
+    return add_document(
+        department=document.department, title=document.title, slug=document.slug, doc_type=document.doc_type,
+        internal=document.internal, text=text, file=file, by=by,
+    )  # fmt: skip
+
+
+def change_document(
+    *, document: Document, title: str, department: Department, doc_type: str, internal: bool, by: User | None = None
+) -> None:
+    """Change what is known about a document; its passages are made anew, since they carry its title.
+
+    Raises DeskError when the other department has a document of that name.
+    """
+    _check(doc_type, None, title)
+    taken = Document.objects.filter(department=department, slug=document.slug).exclude(status=Status.DELETED)
+    if taken.exclude(pk=document.pk).exists():
+        raise DeskError(f"{department} has a document named {document.slug!r} already")
+    before = {"title": document.title, "department": document.department.slug, "doc_type": document.doc_type}
+    with transaction.atomic():
+        Document.objects.filter(pk=document.pk).update(
+            title=title[:200], department=department, doc_type=doc_type, internal=internal, sha256="",
+            status=Status.WAITING, attempt=0, work_until=None, error="", revision=next_revision(),
+        )  # fmt: skip
+        record(action="change document", target=document, actor=by, before=before)
+        enqueue("responses.index_documents", [document.pk])
+
+
 def retire(*, document: Document, by: User | None = None) -> None:
     """Keep a document and search it no more, from the next search on."""
     _set_status(document, Status.RETIRED, {Status.READY, Status.FAILED, Status.WAITING, Status.INDEXING}, by)

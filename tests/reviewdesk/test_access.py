@@ -14,6 +14,7 @@ PAGES = {
     "inbox": {"agent"},
     "inbox-list": {"agent"},
     "knowledge": {"agent"},
+    "knowledge-search": {"agent"},
     "accuracy": {"reviewer"},
     "models": set(),
     "retraining": set(),
@@ -43,6 +44,9 @@ POSTS = {
     "model-train": (set(), None),
     "model-thresholds": (set(), "name"),
     "training-cancel": (set(), "run"),
+    "document-add": (set(), None),
+    "document-details": (set(), "document"),
+    "document-replace": (set(), "document"),
 }
 OBJECT_PAGES = {
     "inbox-thread",
@@ -51,6 +55,8 @@ OBJECT_PAGES = {
     "attachment",
     "import-panel",
     "knowledge-document",
+    "document-row",
+    "document-move",
     "labels-download",
     "model",
     "model-move",
@@ -93,6 +99,7 @@ def objects(db):
         "draft": make_draft(email).pk,
         "name": "x",
         "run": 1,
+        "document": 1,
     }
 
 
