@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test setup check bench browser-test starter screenshots
+.PHONY: run test setup check bench browser-test live-test starter screenshots
 
 run: $(VENV)/.installed
 	@cd $(ROOT) && exec $(BIN)/python manage.py run_desk --demo --port $(PORT)
@@ -21,6 +21,10 @@ check: $(VENV)/.installed-dev
 
 browser-test: $(VENV)/.installed-dev
 	@cd $(ROOT) && $(BIN)/python -m pytest tests/browser
+
+live-test: $(VENV)/.installed-dev
+	@test -n "$(ELASTICSEARCH_URL)" || { echo "set ELASTICSEARCH_URL=http://…, a server whose indexes test-* may come and go"; exit 2; }
+	@cd $(ROOT) && ELASTICSEARCH_URL=$(ELASTICSEARCH_URL) $(BIN)/python -m pytest tests/contracts
 
 bench: $(VENV)/.installed-dev
 	@cd $(ROOT) && $(BIN)/python -m benchmarks

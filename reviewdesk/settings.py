@@ -165,8 +165,15 @@ CELERY_BEAT_SCHEDULE = {
 CLASSIFIER_RUNTIME = env.str("REVIEWDESK_CLASSIFIER", "onnx", validate=validate.OneOf(["onnx", "torch"]))
 ENCODER = env.str("REVIEWDESK_ENCODER", "all-MiniLM-L6-v2")
 RETRIEVAL = env.str("REVIEWDESK_RETRIEVAL", "embedded", validate=validate.OneOf(["embedded", "elasticsearch"]))
+ELASTICSEARCH_URL = env.str("ELASTICSEARCH_URL", "")
+ELASTICSEARCH_API_KEY = env.str("ELASTICSEARCH_API_KEY", "")
+ELASTICSEARCH_INDEX = env.str("ELASTICSEARCH_INDEX", "company_docs")
 EMBEDDER = env.str("REVIEWDESK_EMBEDDER", "all-MiniLM-L6-v2")
 DRAFTING = env.str("REVIEWDESK_DRAFTING", "extractive", validate=validate.OneOf(["extractive", "mistral"]))
+MISTRAL_API_KEY = env.str("MISTRAL_API_KEY", "")
+MISTRAL_SERVER_URL = env.str("MISTRAL_SERVER_URL", "https://api.mistral.ai")
+MISTRAL_MODEL = env.str("MISTRAL_MODEL", "mistral-small-latest")
+MISTRAL_SECONDS = env.int("MISTRAL_SECONDS", 60, validate=validate.Range(5, 600))
 
 # --- The desk --------------------------------------------------------------------------------
 REVIEW_THRESHOLD = env.float("REVIEWDESK_REVIEW_THRESHOLD", 0.3, validate=validate.Range(0, 1))
@@ -250,6 +257,7 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "inscriptis": {"level": "ERROR"},
+        "elastic_transport.transport": {"level": "WARNING"},
         "kombu.connection": {"level": "ERROR"},
         "sentence_transformers": {"level": "WARNING"},
     },

@@ -16,7 +16,6 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(autouse=True)
 def _eager_tasks():
     """Unit tests run tasks in place, once a transaction's commit hooks are executed."""
-    import responses.tasks
     import reviewdesk.tasks  # noqa: F401
     from reviewdesk.celery import app
 

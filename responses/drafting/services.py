@@ -187,12 +187,17 @@ def store_draft(
 
 
 def _note_failure(email_id: int, error: Exception) -> None:
-    """Keep the error on the job; a permanent one is not tried again until somebody asks."""
-    logger.exception("draft for email %s failed", email_id)
+    """Keep the error on the job. A permanent one is not tried again until somebody asks; a back end that is away is
+    waited for, however long it takes."""
     job = DraftJob.objects.get(email_id=email_id)
-    permanent = isinstance(error, BackendError) and error.permanent
-    job.attempts = MAX_ATTEMPTS if permanent else job.attempts + 1
-    job.error = f"{type(error).__name__}: {error}"
+    if isinstance(error, BackendError):
+        logger.warning("draft for email %s: %s", email_id, error.message)
+        job.attempts = MAX_ATTEMPTS if error.permanent else min(job.attempts + 1, MAX_ATTEMPTS - 1)
+        job.error = error.message
+    else:
+        logger.exception("draft for email %s failed", email_id)
+        job.attempts += 1
+        job.error = f"{type(error).__name__}: {error}"
     job.work_until = timezone.now() + timedelta(seconds=10 * 2**job.attempts)
     job.save()
 

@@ -19,6 +19,7 @@ class KnowledgeState(models.Model):
     revision = models.BigIntegerField(default=0)
     embedder = models.CharField(max_length=200, blank=True)
     identity = models.UUIDField(default=uuid4)
+    index_until = models.DateTimeField(null=True, help_text="Until when a process may write to a shared index.")
 
     def __str__(self) -> str:
         return f"revision {self.revision}"
