@@ -50,9 +50,23 @@ class Reply:
     body: str
     sources: Sequence[Source]
     model: str
+    own: Sequence[str] = ()  # greeting, courtesy and closing: words that need no source
     prompt_version: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
+
+
+_COURTESY = {
+    "complaint": "Thank you for telling us, and we are sorry for the trouble you have had.",
+    "query": "Thank you for your question.",
+    "suggestion": "Thank you for taking the time to send us your suggestion.",
+}
+
+
+def own_words(request: Request) -> tuple[str, str, str]:
+    """Greeting, courtesy by the type of the email, and closing."""
+    greeting = f"Dear {request.customer_name}," if request.customer_name else "Hello,"
+    return greeting, _COURTESY.get(request.type, "Thank you for your message."), f"Kind regards,\n{request.signature}"
 
 
 class Drafter(Protocol):

@@ -12,7 +12,7 @@ import numpy as np
 
 from ml.chunking import sentence_spans
 from ml.embedding import Embedder
-from responses.drafting.base import Reply, Request, Source
+from responses.drafting.base import Reply, Request, Source, own_words
 from responses.drafting.summary import extract_summary
 from responses.retrieval.search import Hit, serving_embedder
 
@@ -21,12 +21,6 @@ MAX_QUESTIONS = 6
 SENTENCE_BAR = 0.28
 MIN_SENTENCE = 25
 _CACHE = 5_000
-
-_COURTESY = {
-    "complaint": "Thank you for telling us, and we are sorry for the trouble you have had.",
-    "query": "Thank you for your question.",
-    "suggestion": "Thank you for taking the time to send us your suggestion.",
-}
 
 
 @dataclass(frozen=True)
@@ -51,8 +45,9 @@ class ExtractiveDrafter:
         vectors = np.concatenate([embedder.encode_query(text)[None], embedder.encode(_questions(request.question))])
         chosen = self._best_sentences(request.hits, vectors, embedder)
         sources, lines = _number(chosen)
-        body = _compose(request, lines) if lines else ""
-        return Reply(body, sources, embedder.name)
+        own = own_words(request)
+        body = "\n\n".join([*own[:2], "\n".join(lines), own[2]]) if lines else ""
+        return Reply(body, sources, embedder.name, own)
 
     def summarise(self, text: str, limit: int) -> str:
         embedder = serving_embedder()
@@ -100,9 +95,3 @@ def _number(sentences: Sequence[_Sentence]) -> tuple[list[Source], list[str]]:
         quotes.setdefault(s.hit.passage_id, []).append(s)
     sources = [Source(numbers[pk], q[0].hit, " … ".join(s.text for s in q)) for pk, q in quotes.items()]
     return sources, lines
-
-
-def _compose(request: Request, lines: Sequence[str]) -> str:
-    greeting = f"Dear {request.customer_name}," if request.customer_name else "Hello,"
-    courtesy = _COURTESY.get(request.type, "Thank you for your message.")
-    return "\n\n".join([greeting, courtesy, "\n".join(lines), f"Kind regards,\n{request.signature}"])

@@ -12,10 +12,11 @@ from django.utils import timezone
 from classifier.models import Email, Thread
 from ml.tokenizing import email_text
 from responses.drafting.base import PASSAGE_BAR, PASSAGES, Reply, Request, drafter
+from responses.drafting.grounding import Evidence, Passage, check_draft
 from responses.models import Draft, DraftJob, DraftSource, OutgoingMessage
 from responses.models.job import MAX_ATTEMPTS
 from responses.retrieval.base import Query
-from responses.retrieval.search import find
+from responses.retrieval.search import find, serving_embedder
 from reviewdesk.backends import EMAILS_PER_TASK, enqueue
 from reviewdesk.errors import BackendError, DeskError
 
@@ -170,6 +171,7 @@ def store_draft(
             latency_ms=latency_ms,
             best_score=best_score,
             hint=hint,
+            grounding=_checked(email, reply),
         )
         DraftSource.objects.bulk_create(
             DraftSource(
@@ -184,6 +186,16 @@ def store_draft(
             for s in reply.sources
         )
     return draft
+
+
+def _checked(email: Email, reply: Reply) -> list[dict]:
+    """What each sentence of the reply rests on."""
+    embedder = serving_embedder()
+    if not reply.body or embedder is None:
+        return []
+    passages = [Passage(s.number, f"{s.hit.heading}\n\n{s.hit.text}") for s in reply.sources]
+    evidence = Evidence(passages, email_text(email.subject, email.body), embedder.encode)
+    return [sentence.as_json() for sentence in check_draft(reply.body, evidence, reply.own)]
 
 
 def _note_failure(email_id: int, error: Exception) -> None:
