@@ -243,6 +243,12 @@ LOGGING = {
     },
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "plain"},
+        "outgoing": {
+            "class": "logging.FileHandler",
+            "filename": LOG_DIR / "outgoing.jsonl",
+            "formatter": "json",
+            "delay": True,
+        },
         "predictions": {
             "class": "logging.FileHandler",
             "filename": LOG_DIR / "predictions.jsonl",
@@ -253,6 +259,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("REVIEWDESK_LOG_LEVEL", "INFO")},
     "loggers": {
         "reviewdesk.predictions": {"handlers": ["predictions"], "propagate": False, "level": "INFO"},
+        "reviewdesk.outgoing": {"handlers": ["outgoing"], "propagate": False, "level": "INFO"},
+        "httpx2": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},

@@ -16,6 +16,7 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(autouse=True)
 def _eager_tasks():
     """Unit tests run tasks in place, once a transaction's commit hooks are executed."""
+    import responses.tasks  # noqa: F401
     import reviewdesk.tasks  # noqa: F401
     from reviewdesk.celery import app
 

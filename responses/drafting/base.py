@@ -1,5 +1,6 @@
 """What a drafter gets and gives, and which one the settings choose."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -63,10 +64,10 @@ _COURTESY = {
 }
 
 
-def own_words(request: Request) -> tuple[str, str, str]:
-    """Greeting, courtesy by the type of the email, and closing."""
-    greeting = f"Dear {request.customer_name}," if request.customer_name else "Hello,"
-    return greeting, _COURTESY.get(request.type, "Thank you for your message."), f"Kind regards,\n{request.signature}"
+def courtesy(request: Request) -> str:
+    """A line by the type of the email, or by what the agent asks for."""
+    kind = "complaint" if re.search(r"(?i)apolog|sorry", request.hint) else request.type
+    return _COURTESY.get(kind, "Thank you for your message.")
 
 
 class Drafter(Protocol):

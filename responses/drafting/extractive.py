@@ -4,6 +4,7 @@ It never invents: the only words of its own are the greeting, one line of courte
 of the email, and the closing.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ import numpy as np
 
 from ml.chunking import sentence_spans
 from ml.embedding import Embedder
-from responses.drafting.base import Reply, Request, Source, own_words
+from responses.drafting.base import Reply, Request, Source, courtesy
+from responses.drafting.language import greeting_and_closing
 from responses.drafting.summary import extract_summary
 from responses.retrieval.search import Hit, serving_embedder
 
 MAX_SENTENCES = 5
+FEW = 2  # where the agent asks for a shorter one
 MAX_QUESTIONS = 6
 SENTENCE_BAR = 0.28
 MIN_SENTENCE = 25
@@ -43,17 +46,20 @@ class ExtractiveDrafter:
         # The topic says in English what an email in another language, or a rambling one, is about.
         text = f"{request.topic}: {request.question}" if request.topic else request.question
         vectors = np.concatenate([embedder.encode_query(text)[None], embedder.encode(_questions(request.question))])
-        chosen = self._best_sentences(request.hits, vectors, embedder)
+        most = FEW if re.search(r"(?i)short|brief", request.hint) else MAX_SENTENCES
+        chosen = self._best_sentences(request.hits, vectors, embedder, most)
         sources, lines = _number(chosen)
-        own = own_words(request)
-        body = "\n\n".join([*own[:2], "\n".join(lines), own[2]]) if lines else ""
-        return Reply(body, sources, embedder.name, own)
+        greeting, closing = greeting_and_closing(request.customer_name, request.signature, "en")
+        body = "\n\n".join([greeting, courtesy(request), "\n".join(lines), closing]) if lines else ""
+        return Reply(body, sources, embedder.name, (greeting, courtesy(request), closing))
 
     def summarise(self, text: str, limit: int) -> str:
         embedder = serving_embedder()
         return extract_summary(text, limit, embedder) if embedder else text[:limit]
 
-    def _best_sentences(self, hits: Sequence[Hit], vectors: np.ndarray, embedder: Embedder) -> list[_Sentence]:
+    def _best_sentences(
+        self, hits: Sequence[Hit], vectors: np.ndarray, embedder: Embedder, most: int
+    ) -> list[_Sentence]:
         """The sentences nearest to the email and to one of its own sentences, in reading order."""
         candidates = [
             _Sentence(hit, (rank, start), " ".join(hit.text[start:end].split()))
@@ -65,7 +71,7 @@ class ExtractiveDrafter:
             return []
         known = self._vectors([c.text for c in candidates], embedder)
         nearness = 0.5 * known @ vectors[0] + 0.5 * (known @ vectors.T).max(axis=1)
-        best = [i for i in np.argsort(-nearness) if nearness[i] >= SENTENCE_BAR][:MAX_SENTENCES]
+        best = [i for i in np.argsort(-nearness) if nearness[i] >= SENTENCE_BAR][:most]
         return sorted((candidates[i] for i in best), key=lambda s: s.order)
 
     def _vectors(self, texts: Sequence[str], embedder: Embedder) -> np.ndarray:

@@ -49,20 +49,20 @@ def request_draft(*, email: Email) -> bool:
     return True
 
 
-def request_redraft(*, email: Email) -> DraftJob:
-    """Let the drafter try again; the live draft stays until the new one is there."""
+def request_redraft(*, email: Email, hint: str = "") -> DraftJob:
+    """Let the drafter try again, as the hint asks; the live draft stays until the new one is there."""
     if not email.wants_reply:
         raise DeskError("No draft is written for spam, automatic or unreadable mail; write the reply yourself.")
     job, created = DraftJob.objects.get_or_create(
-        email=email, defaults={"department": email.department, "queued_at": timezone.now()}
+        email=email, defaults={"department": email.department, "queued_at": timezone.now(), "hint": hint}
     )
     if not created:
-        _ask_again(job, email)
+        _ask_again(job, email, hint)
     enqueue("workflow.write_drafts", [email.pk])
     return job
 
 
-def _ask_again(job: DraftJob, email: Email) -> None:
+def _ask_again(job: DraftJob, email: Email, hint: str = "") -> None:
     DraftJob.objects.filter(pk=job.pk).update(
         department=email.department,
         queued_at=timezone.now(),
@@ -71,6 +71,7 @@ def _ask_again(job: DraftJob, email: Email) -> None:
         attempts=0,
         error="",
         partial="",
+        hint=hint,
     )
 
 

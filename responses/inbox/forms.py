@@ -69,6 +69,15 @@ class DraftForm(forms.Form):
     body = forms.CharField(required=False, strip=False)
 
 
+class RedraftForm(forms.Form):
+    hint = forms.CharField(max_length=300, required=False)
+
+
+class RatingForm(forms.Form):
+    rating = forms.TypedChoiceField(choices=[(1, "up"), (-1, "down")], coerce=int)
+    reason = forms.CharField(max_length=500, required=False)
+
+
 class RejectForm(ReasonForm):
     version = forms.IntegerField()
 

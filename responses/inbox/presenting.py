@@ -1,14 +1,30 @@
-"""A thread as the page shows it: the customer's mail and our replies, in order of time."""
+"""A thread as the page shows it: the customer's mail and our replies in order of time, and what a draft rests on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+import numpy as np
 
 from classifier.models import Email, Thread
 from ml.quoting import SplitText, split_quoted
-from responses.models import OutgoingMessage
+from ml.tokenizing import email_text
+from responses.drafting.grounding import Evidence, Passage, bare, sentences_of
+from responses.inbox.queries import reply_state
+from responses.models import Draft, OutgoingMessage
 
 MAX_SHOWN = 50_000
 MAX_TURNS = 50
+SAID = {
+    "support": "no source says this",
+    "number": "{text} stands in no source",
+    "date": "{text} stands in no source",
+    "name": "{text} stands in no source",
+    "link": "{text} is no address of a source",
+    "negation": "the source may say the opposite",
+    "promise": "promises more than the source: {text}",
+}
 
 
 @dataclass(frozen=True)
@@ -31,3 +47,61 @@ def present_thread(thread: Thread) -> list[Turn]:
     sent = OutgoingMessage.objects.filter(email__thread=thread, status=OutgoingMessage.Status.SENT)
     left = [Turn(m.sent_at or m.changed_at, None, None, m) for m in sent.select_related("approved_by")]
     return sorted([*came, *left], key=lambda turn: turn.at)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A sentence of a draft: the sources it rests on, or that an agent wrote it, and what to look at."""
+
+    text: str
+    sources: Sequence[int]
+    yours: bool
+    marks: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Grounding:
+    lines: Sequence[Line]
+
+    @property
+    def grounded(self) -> int:
+        return sum(bool(line.sources) and not line.marks for line in self.lines)
+
+    @property
+    def marked(self) -> int:
+        return sum(bool(line.marks) for line in self.lines)
+
+
+def present_grounding(draft: Draft) -> Grounding:
+    """The sentences of a draft as it stands: those of the drafter as they were checked, an agent's own by their facts."""
+    checked = {row["text"]: row for row in draft.grounding}
+    own = [line for line in draft.generated_body.splitlines() if bare(line) not in checked and line.strip()]
+    drafted = {bare(s) for line in own for s in sentences_of(line)} - set(checked)
+    passages = [
+        Passage(s.number, s.passage.text if s.passage else s.quote) for s in draft.sources.select_related("passage")
+    ]
+    evidence = Evidence(
+        passages, email_text(draft.email.subject, draft.email.body), lambda texts: np.zeros((len(texts), 1))
+    )
+    lines = []
+    for sentence in sentences_of(draft.body):
+        text = bare(sentence)
+        if text in checked:
+            row = checked[text]
+            lines.append(Line(text, row["sources"], False, [_said(m["kind"], m["text"]) for m in row["marks"]]))
+        elif text not in drafted:
+            lines.append(
+                Line(text, [], True, [_said(m.kind, m.text) for m in evidence.facts(text)] if passages else [])
+            )
+    return Grounding(lines)
+
+
+def _said(kind: str, text: str) -> str:
+    return SAID[kind].format(text=text)
+
+
+def reply_context(email: Email) -> dict[str, Any]:
+    """What the reply pane shows."""
+    state = reply_state(email)
+    shown = state.draft and state.draft.backend != "person"
+    return {"state": state, "grounding": present_grounding(state.draft) if shown and state.draft else None}

@@ -8,8 +8,8 @@ from django.views.decorators.http import require_POST
 from classifier.models import Email
 from responses.drafting.services import request_redraft
 from responses.inbox import services
-from responses.inbox.forms import DraftForm, RejectForm, SettleForm
-from responses.inbox.queries import reply_state
+from responses.inbox.forms import DraftForm, RatingForm, RedraftForm, RejectForm, SettleForm
+from responses.inbox.presenting import present_grounding, reply_context
 from responses.models import Draft, OutgoingMessage
 from responses.sending import services as sending
 from reviewdesk.forms import checked
@@ -23,7 +23,11 @@ def draft_panel(request: DeskRequest, pk: int) -> HttpResponse:
     email = get_object_or_404(Email.objects.select_related("customer", "thread"), pk=pk)
     if not request.htmx:
         return redirect("inbox-thread", email.thread_id)
-    return render(request, "responses/_draft_panel.html", {"email": email, "state": reply_state(email)})
+    context = reply_context(email)
+    outgoing = context["state"].outgoing
+    if outgoing and request.GET.get("was") == outgoing.status:
+        return HttpResponse(status=204)  # nothing new: what has focus keeps it
+    return render(request, "responses/_draft_panel.html", {"email": email, **context})
 
 
 @require_POST
@@ -36,8 +40,25 @@ def draft_write(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(AGENT)
 def redraft(request: DeskRequest, pk: int) -> HttpResponse:
-    request_redraft(email=get_object_or_404(Email, pk=pk))
+    """Ask the drafter again, with a hint such as "shorter"; earlier drafts are kept."""
+    request_redraft(email=get_object_or_404(Email, pk=pk), **checked(RedraftForm(request.POST)))
     return draft_panel(request, pk)
+
+
+@for_roles(AGENT)
+def draft_grounding(request: DeskRequest, pk: int) -> HttpResponse:
+    """What each sentence of the draft, as it is saved, rests on."""
+    draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
+    return render(request, "responses/_grounding.html", {"draft": draft, "grounding": present_grounding(draft)})
+
+
+@require_POST
+@for_roles(AGENT)
+def draft_rate(request: DeskRequest, pk: int) -> HttpResponse:
+    """A thumb for the drafter's work, with a reason."""
+    draft = get_object_or_404(Draft, pk=pk)
+    services.rate_draft(draft=draft, user=request.user, **checked(RatingForm(request.POST)))
+    return draft_panel(request, draft.email_id)
 
 
 @require_POST

@@ -46,6 +46,15 @@ def start_reply(*, email: Email, user: User) -> Draft:
         return email.drafts.get(status__in=[*EDITABLE, Draft.Status.APPROVED])
 
 
+def rate_draft(*, draft: Draft, rating: int, reason: str, user: User) -> None:
+    """Say whether a generated draft was of use; the last word counts."""
+    if draft.backend == "person":
+        raise DeskError("Only drafts of a drafter are rated.")
+    with transaction.atomic():
+        Draft.objects.filter(pk=draft.pk).update(rating=rating, rating_reason=reason.strip()[:500])
+        record(action="rate draft", target=draft.email, actor=user, draft=draft.pk, rating=rating)
+
+
 def reject_draft(*, draft: Draft, version: int, reason: str, user: User) -> None:
     """Throw a draft away, saying why; the reason is kept for whoever improves the drafter."""
     if not reason.strip():

@@ -9,10 +9,11 @@ from django.views.decorators.http import require_POST
 from classifier.models import Department, Email, Subtype, Thread
 from classifier.review import opening
 from classifier.review.services import correct, move_email
+from responses.drafting.injection import injections
 from responses.inbox import services
 from responses.inbox.forms import BulkForm, DepartmentForm, FilterForm, LabelForm, ReasonForm, StatusForm
-from responses.inbox.presenting import present_thread
-from responses.inbox.queries import page_of, reply_state
+from responses.inbox.presenting import present_thread, reply_context
+from responses.inbox.queries import page_of
 from reviewdesk.audit.services import record
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
@@ -53,7 +54,8 @@ def _thread(pk: int) -> dict:
         "thread": found,
         "email": email,
         "turns": present_thread(found),
-        "state": reply_state(email),
+        "injections": injections(f"{email.subject}\n{email.body}"),
+        **reply_context(email),
         "subtypes": Subtype.objects.filter(department=email.department, active=True).order_by("type", "name"),
         "departments": Department.objects.filter(active=True),
     }

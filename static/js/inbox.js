@@ -65,6 +65,7 @@ async function save() {
     mine.version.value = answer.data.version;
     mine.dataset.saved = body;
     if (mine.isConnected) say(`saved ${answer.data.saved_at}`);
+    htmx.trigger(document.body, "draft-saved");
     return true;
   }
   if (mine.isConnected) say("not saved", true);
@@ -116,3 +117,13 @@ function arrived() {
 }
 slot.addEventListener("htmx:afterSwap", arrived);
 arrived();
+
+// --- a sentence and the passages it rests on light each other ---------------------------------
+const light = (on) => (event) => {
+  const sentence = event.target.closest?.("[data-rests-on]");
+  const card = event.target.closest?.("[data-number]");
+  const cards = sentence ? sentence.dataset.restsOn.split(" ").filter(Boolean).map((n) => document.getElementById(`source-${n}`)) : [];
+  const sentences = card ? [...document.querySelectorAll("[data-rests-on]")].filter((s) => s.dataset.restsOn.split(" ").includes(card.dataset.number)) : [];
+  for (const element of [...cards, ...sentences]) element?.classList.toggle("lit", on);
+};
+for (const [name, on] of [["mouseover", true], ["mouseout", false], ["focusin", true], ["focusout", false]]) slot.addEventListener(name, light(on));

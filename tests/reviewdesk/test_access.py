@@ -35,6 +35,7 @@ POSTS = {
     "draft-write": ({"agent"}, "email"),
     "draft-redraft": ({"agent"}, "email"),
     "draft-save": ({"agent"}, "draft"),
+    "draft-rate": ({"agent"}, "draft"),
     "draft-approve": ({"agent"}, "draft"),
     "draft-reject": ({"agent"}, "draft"),
     "outgoing-undo": ({"agent"}, "email"),
@@ -51,6 +52,7 @@ POSTS = {
 OBJECT_PAGES = {
     "inbox-thread",
     "draft-panel",
+    "draft-grounding",
     "email-html",
     "attachment",
     "import-panel",
