@@ -20,6 +20,7 @@ urlpatterns = [
     path("inbox/emails/<int:pk>/redraft/", reply.redraft, name="draft-redraft"),
     path("inbox/drafts/<int:pk>/save/", reply.draft_save, name="draft-save"),
     path("inbox/drafts/<int:pk>/grounding/", reply.draft_grounding, name="draft-grounding"),
+    path("inbox/drafts/<int:pk>/take/<int:earlier>/", reply.draft_take, name="draft-take"),
     path("inbox/drafts/<int:pk>/rate/", reply.draft_rate, name="draft-rate"),
     path("inbox/drafts/<int:pk>/approve/", reply.draft_approve, name="draft-approve"),
     path("inbox/drafts/<int:pk>/reject/", reply.draft_reject, name="draft-reject"),

@@ -69,6 +69,10 @@ class DraftForm(forms.Form):
     body = forms.CharField(required=False, strip=False)
 
 
+class VersionForm(forms.Form):
+    version = forms.IntegerField()
+
+
 class RedraftForm(forms.Form):
     hint = forms.CharField(max_length=300, required=False)
 

@@ -11,7 +11,7 @@ from classifier.models import Email, Thread
 from ml.quoting import SplitText, split_quoted
 from ml.tokenizing import email_text
 from responses.drafting.grounding import Evidence, Passage, bare, sentences_of
-from responses.inbox.queries import reply_state
+from responses.inbox.queries import earlier_drafts, reply_state
 from responses.models import Draft, OutgoingMessage
 
 MAX_SHOWN = 50_000
@@ -104,4 +104,8 @@ def reply_context(email: Email) -> dict[str, Any]:
     """What the reply pane shows."""
     state = reply_state(email)
     shown = state.draft and state.draft.backend != "person"
-    return {"state": state, "grounding": present_grounding(state.draft) if shown and state.draft else None}
+    return {
+        "state": state,
+        "grounding": present_grounding(state.draft) if shown and state.draft else None,
+        "earlier": earlier_drafts(email),
+    }

@@ -12,6 +12,7 @@ from responses.inbox.forms import FilterForm
 from responses.models import Draft, DraftJob, OutgoingMessage
 
 PAGE = 40
+EARLIER = 10
 LIVE = (Draft.Status.READY, Draft.Status.NO_SOURCE, Draft.Status.APPROVED)
 
 
@@ -93,6 +94,12 @@ class ReplyState:
     def drafting(self) -> bool:
         """A draft was asked for and will come without anybody doing anything."""
         return self.job is not None and self.job.done_at is None and not self.job.failed
+
+
+def earlier_drafts(email: Email) -> list[Draft]:
+    """Drafts that were replaced or rejected, newest first; none without words."""
+    past = (Draft.Status.REPLACED, Draft.Status.REJECTED)
+    return list(email.drafts.filter(status__in=past).exclude(body="").order_by("-pk")[:EARLIER])
 
 
 def reply_state(email: Email) -> ReplyState:

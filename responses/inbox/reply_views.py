@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 from classifier.models import Email
 from responses.drafting.services import request_redraft
 from responses.inbox import services
-from responses.inbox.forms import DraftForm, RatingForm, RedraftForm, RejectForm, SettleForm
+from responses.inbox.forms import DraftForm, RatingForm, RedraftForm, RejectForm, SettleForm, VersionForm
 from responses.inbox.presenting import present_grounding, reply_context
 from responses.models import Draft, OutgoingMessage
 from responses.sending import services as sending
@@ -50,6 +50,16 @@ def draft_grounding(request: DeskRequest, pk: int) -> HttpResponse:
     """What each sentence of the draft, as it is saved, rests on."""
     draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
     return render(request, "responses/_grounding.html", {"draft": draft, "grounding": present_grounding(draft)})
+
+
+@require_POST
+@for_roles(AGENT)
+def draft_take(request: DeskRequest, pk: int, earlier: int) -> HttpResponse:
+    """Put the words of an earlier draft in the place of the live one's."""
+    draft = get_object_or_404(Draft, pk=pk)
+    words = get_object_or_404(Draft, pk=earlier, email=draft.email_id).body
+    services.save_draft(draft=draft, user=request.user, body=words, **checked(VersionForm(request.POST)))
+    return draft_panel(request, draft.email_id)
 
 
 @require_POST

@@ -14,11 +14,14 @@ ACCEPTED = (*READERS, ".zip")
 MAX_FILES = 200
 
 
+class _ManyFiles(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
 class _Files(forms.FileField):
     """Several files; cleaned to a list."""
 
-    widget = forms.ClearableFileInput
-    widget.allow_multiple_selected = True
+    widget = _ManyFiles
 
     def clean(self, data, initial=None):
         given = data if isinstance(data, list | tuple) else [data] if data else []

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -10,7 +11,8 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from ml.chunking import chunk
+from ml.chunking import PATH, chunk
+from ml.chunking import Passage as Cut
 from ml.embedding import Embedder
 from responses.knowledge.reading import Reading, read_file
 from responses.models import Document, KnowledgeState, Passage, PassageVectors
@@ -64,13 +66,19 @@ def _index(document: Document) -> None:
         document.doc_type = reading.doc_type
     document.title = (reading.title or document.title)[:200]
     embedder = embedder_of(state().embedder or settings.EMBEDDER)
-    passages = chunk(reading.text, embedder.tokenizer)
+    passages = [_under(document.title, p) for p in chunk(reading.text, embedder.tokenizer)]
     vectors: list[np.ndarray] = []
     for start in range(0, len(passages), BATCH):
         _sign_of_life(document, done=start, total=len(passages))
         some = passages[start : start + BATCH]
         vectors += embed(embedder, [(f"{document.title}. {p.heading}".strip(". "), p.text) for p in some])
     _store(document, reading, passages, vectors, embedder)
+
+
+def _under(title: str, passage: Cut) -> Cut:
+    """A first heading that only says the title again is left out of the path."""
+    first, _, rest = passage.heading.partition(PATH)
+    return replace(passage, heading=rest) if first.strip().lower() == title.strip().lower() else passage
 
 
 def _read(document: Document) -> Reading:

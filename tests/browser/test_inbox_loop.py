@@ -25,6 +25,17 @@ def open_first(page) -> str:
     return page.url
 
 
+def open_generated(page) -> None:
+    """Open the first thread whose draft is still the drafter's own."""
+    for row in page.locator(".thread-row a").all():
+        row.click()
+        page.wait_for_url("**" + row.get_attribute("href").split("?")[0] + "**")
+        page.wait_for_selector("#draft-form, .reply .empty")
+        if page.locator("[data-rests-on]:not([data-rests-on=''])").count():
+            return
+    raise AssertionError("no generated draft is left")
+
+
 def saved(page) -> None:
     expect(page.locator("#draft-saved")).to_contain_text("saved ")
 
@@ -84,13 +95,36 @@ def test_redraft_reject_and_write_by_hand(page):
     saved(page)
     page.keyboard.press("Escape")
     page.keyboard.press("r")
+    expect(page.locator("#redraft-hint")).to_be_focused()
+    page.keyboard.type("shorter")
+    page.keyboard.press("Enter")
     expect(page.locator("#draft-body")).not_to_have_value("not this", timeout=30_000)
+    page.click("summary:has-text('earlier draft')")
+    expect(page.locator("#earlier-drafts")).to_contain_text("not this")
     page.click("button:has-text('Reject')")
     page.fill("#reject-reason", "beside the point")
     page.keyboard.press("Enter")
     expect(page.locator(".reply")).to_contain_text("There is no draft")
     page.click("button:has-text('Write a reply')")
     expect(page.locator("#draft-body")).to_have_value("")
+
+
+def test_a_sentence_and_its_passage_light_each_other(page):
+    open_generated(page)
+    page.click("#grounding summary")
+    sentence = page.locator("[data-rests-on]:not([data-rests-on=''])").first
+    sentence.hover()
+    number = sentence.get_attribute("data-rests-on").split()[0]
+    expect(page.locator(f"#source-{number}")).to_have_class("source lit")
+    page.locator(f"#source-{number}").focus()
+    expect(sentence).to_have_class("lit")
+
+
+def test_thumbs(page):
+    open_generated(page)
+    page.fill(".rating input[name=reason]", "to the point")
+    page.click(".rating button[title=Useful]")
+    expect(page.locator(".rating")).to_contain_text("You found this draft useful.")
 
 
 def test_c_corrects_the_label(page):

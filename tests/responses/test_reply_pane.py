@@ -54,6 +54,13 @@ def test_a_redraft_follows_a_hint_and_earlier_drafts_are_kept(desk, draft, djang
     assert second.hint == "apologise, please" and "we are sorry" in second.body
     draft.refresh_from_db()
     assert draft.status == Draft.Status.REPLACED and draft.body
+    page = desk.get(reverse("inbox-thread", args=[draft.email.thread_id])).content.decode()
+    assert "1 earlier draft" in page
+    desk.post(reverse("draft-take", args=[second.pk, draft.pk]), {"version": 1})
+    second.refresh_from_db()
+    assert second.body == draft.body and second.version == 2
+    other = make_draft(make_classified())
+    assert desk.post(reverse("draft-take", args=[second.pk, other.pk]), {"version": 2}).status_code == 404
 
 
 def test_thumbs_with_a_reason(desk, draft):

@@ -53,6 +53,7 @@ OBJECT_PAGES = {
     "inbox-thread",
     "draft-panel",
     "draft-grounding",
+    "draft-take",
     "email-html",
     "attachment",
     "import-panel",
