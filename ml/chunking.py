@@ -170,7 +170,9 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[Sp
     for match in _SENTENCE.finditer(text, start, len(text) if end is None else end):
         if not match.group():
             continue
-        if spans and _ABBREVIATION.search(text[spans[-1][0] : spans[-1][1]]):
+        before = text[spans[-1][0] : spans[-1][1]] if spans else ""
+        # after "6 p.m." a capital begins a new sentence, after "Mr." it does not
+        if _ABBREVIATION.search(before) and not (before.endswith(".m.") and match.group()[0].isupper()):
             spans[-1] = (spans[-1][0], match.end())
         else:
             spans.append((match.start(), match.start() + len(match.group().rstrip())))

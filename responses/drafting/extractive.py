@@ -22,6 +22,7 @@ MAX_SENTENCES = 5
 FEW = 2  # where the agent asks for a shorter one
 MAX_QUESTIONS = 6
 SENTENCE_BAR = 0.28
+OF_THE_BEST = 0.8  # a sentence that is much farther than the best one is beside the point
 MIN_SENTENCE = 25
 _CACHE = 5_000
 
@@ -62,7 +63,7 @@ class ExtractiveDrafter:
     ) -> list[_Sentence]:
         """The sentences nearest to the email and to one of its own sentences, in reading order."""
         candidates = [
-            _Sentence(hit, (rank, start), " ".join(hit.text[start:end].split()))
+            _Sentence(hit, (rank, start), " ".join(hit.text[start:end].removeprefix("- ").split()))
             for rank, hit in enumerate(hits)
             for start, end in sentence_spans(hit.text)
             if end - start >= MIN_SENTENCE
@@ -71,7 +72,8 @@ class ExtractiveDrafter:
             return []
         known = self._vectors([c.text for c in candidates], embedder)
         nearness = 0.5 * known @ vectors[0] + 0.5 * (known @ vectors.T).max(axis=1)
-        best = [i for i in np.argsort(-nearness) if nearness[i] >= SENTENCE_BAR][:most]
+        bar = max(SENTENCE_BAR, OF_THE_BEST * float(nearness.max()))
+        best = [i for i in np.argsort(-nearness) if nearness[i] >= bar][:most]
         return sorted((candidates[i] for i in best), key=lambda s: s.order)
 
     def _vectors(self, texts: Sequence[str], embedder: Embedder) -> np.ndarray:

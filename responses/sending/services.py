@@ -20,7 +20,7 @@ from reviewdesk.people.models import User
 logger = logging.getLogger(__name__)
 
 STALE = timedelta(minutes=5)
-MAX_REFERENCES = 20
+MAX_REFERENCES = 100
 # Errors that prove that nothing left. After any other the server may have said yes: unknown.
 REFUSED = (
     smtplib.SMTPConnectError,

@@ -87,6 +87,7 @@ def test_a_text_is_tokenised_once():
     ("text", "expected"),
     [
         ("Call Mr. Smith, e.g. today. Then wait.", ["Call Mr. Smith, e.g. today.", "Then wait."]),
+        ("Open until 6 p.m. Then call. At 6 p.m. sharp.", ["Open until 6 p.m.", "Then call.", "At 6 p.m. sharp."]),
         ("Es kostet 3 €. z.B. heute. Gut", ["Es kostet 3 €.", "z.B. heute.", "Gut"]),
         ("返品できます。送料は無料です。", ["返品できます。", "送料は無料です。"]),
     ],
