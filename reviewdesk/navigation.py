@@ -8,6 +8,7 @@ from django.urls import reverse
 from classifier.models import Thread
 from classifier.review.leases import workable
 from reviewdesk.people.models import ADMIN, AGENT, REVIEWER
+from reviewdesk.switches.queries import paused
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ PLACES = (
     ("Knowledge", "knowledge", "k", (AGENT, ADMIN)),
     ("Retraining", "retraining", "t", (ADMIN,)),
     ("Import", "imports", "u", (AGENT, ADMIN)),
+    ("Settings", "settings", "s", (ADMIN,)),
 )
 
 
@@ -52,4 +54,4 @@ def rail(request: HttpRequest) -> dict:
         for label, name, key, roles in PLACES
         if user.roles & set(roles)
     ]
-    return {"rail": places}
+    return {"rail": places, "paused": paused()}

@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "reviewdesk.apps.ReviewdeskConfig",
     "reviewdesk.people",
     "reviewdesk.audit",
+    "reviewdesk.switches",
     "abtests",
     "classifier",
     "responses",

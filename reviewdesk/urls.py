@@ -4,13 +4,15 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from reviewdesk import views
+from reviewdesk import desk_settings, views
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("", include("reviewdesk.people.urls")),
     path("", include("classifier.urls")),
     path("", include("responses.urls")),
+    path("settings/", desk_settings.desk_settings, name="settings"),
+    path("settings/switch/", desk_settings.throw_switch, name="switch"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("metrics", views.metrics, name="metrics"),

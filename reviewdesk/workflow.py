@@ -14,6 +14,8 @@ from classifier.prediction.services import claim_unclassified, classify_emails, 
 from classifier.review.opening import open_if_unsure
 from responses.drafting.services import request_draft
 from reviewdesk.backends import enqueue
+from reviewdesk.switches.models import Switch
+from reviewdesk.switches.queries import is_paused
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ def process(*, ids: Sequence[int]) -> None:
 
 def classify(*, ids: Sequence[int]) -> None:
     """Classify those that have no prediction, open reviews for the unsure, and note wanted drafts."""
+    if is_paused(Switch.Part.CLASSIFICATION):
+        return
     for email, answer in classify_emails(emails=claim_unclassified(ids=ids)):
         try:
             if isinstance(answer, Exception):

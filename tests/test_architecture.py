@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("ml", "abtests", "classifier", "responses", "reviewdesk")
-LEAVES = ("reviewdesk.backends", "reviewdesk.errors", "reviewdesk.people", "reviewdesk.audit")
+LEAVES = ("reviewdesk.backends", "reviewdesk.errors", "reviewdesk.people", "reviewdesk.audit", "reviewdesk.switches")
 # Mixins without knowledge of any app: charts, base classes of commands and forms.
 BASES = ("reviewdesk.charts", "reviewdesk.commands", "reviewdesk.forms")
 MAY_IMPORT = {

@@ -19,6 +19,8 @@ from responses.retrieval.base import Query
 from responses.retrieval.search import find, serving_embedder
 from reviewdesk.backends import EMAILS_PER_TASK, enqueue
 from reviewdesk.errors import BackendError, DeskError
+from reviewdesk.switches.models import Switch
+from reviewdesk.switches.queries import is_paused
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ def _ask_again(job: DraftJob, email: Email, hint: str = "") -> None:
 
 def write_drafts(*, ids: Sequence[int]) -> int:
     """Write the drafts that are asked for and that no other task writes; returns how many."""
-    return sum(_write(pk) for pk in ids)
+    return 0 if is_paused(Switch.Part.DRAFTING) else sum(_write(pk) for pk in ids)
 
 
 def _write(email_id: int) -> bool:

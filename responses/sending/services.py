@@ -16,6 +16,8 @@ from responses.models import Draft, OutgoingMessage
 from reviewdesk.audit.services import record
 from reviewdesk.errors import Conflict, DeskError
 from reviewdesk.people.models import User
+from reviewdesk.switches.models import Switch
+from reviewdesk.switches.queries import is_paused
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +136,12 @@ def send_due() -> int:
         status=Status.UNKNOWN, error="The desk stopped while this was being sent; it may have left."
     )
     due = OutgoingMessage.objects.filter(status=Status.APPROVED, send_after__lte=now)
-    return sum(_send(pk) for pk in due.order_by("send_after").values_list("pk", flat=True)[:100])
+    sent = 0
+    for pk in list(due.order_by("send_after").values_list("pk", flat=True)[:100]):
+        if is_paused(Switch.Part.SENDING):
+            break
+        sent += _send(pk)
+    return sent
 
 
 def _send(pk: int) -> bool:

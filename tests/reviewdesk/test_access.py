@@ -18,6 +18,7 @@ PAGES = {
     "accuracy": {"reviewer"},
     "models": set(),
     "retraining": set(),
+    "settings": set(),
 }
 POSTS = {
     "review-next": ({"reviewer"}, None),
@@ -46,6 +47,7 @@ POSTS = {
     "model-thresholds": (set(), "name"),
     "training-cancel": (set(), "run"),
     "document-add": (set(), None),
+    "switch": (set(), None),
     "document-details": (set(), "document"),
     "document-replace": (set(), "document"),
 }

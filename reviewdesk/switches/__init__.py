@@ -1,0 +1,1 @@
+"""Switches that an admin throws to pause a part of the desk at once."""
