@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from responses.inbox import reply_views as reply
+from responses.inbox import thread_views as thread
 from responses.inbox import views as inbox
 from responses.knowledge import views as knowledge
 
@@ -12,6 +13,11 @@ urlpatterns = [
     path("inbox/bulk/", inbox.bulk, name="inbox-bulk"),
     path("inbox/<int:pk>/", inbox.thread, name="inbox-thread"),
     path("inbox/<int:pk>/status/", inbox.thread_status, name="thread-status"),
+    path("inbox/<int:pk>/assign/", thread.thread_assign, name="thread-assign"),
+    path("inbox/<int:pk>/snooze/", thread.thread_snooze, name="thread-snooze"),
+    path("inbox/<int:pk>/tags/", thread.thread_tags, name="thread-tags"),
+    path("inbox/<int:pk>/note/", thread.thread_note, name="thread-note"),
+    path("inbox/<int:pk>/presence/", thread.thread_presence, name="thread-presence"),
     path("inbox/emails/<int:pk>/correct/", inbox.correct_label, name="label-correct"),
     path("inbox/emails/<int:pk>/move/", inbox.move_department, name="email-move"),
     path("inbox/emails/<int:pk>/flag/", inbox.flag_email, name="email-flag"),

@@ -56,4 +56,6 @@ def add_to_thread(*, thread: Thread, email: Email, closed: bool) -> None:
         thread.last_message_at = email.received_at
         if thread.status != Thread.Status.OPEN and not email.automatic and not closed:
             thread.status = Thread.Status.OPEN
-        thread.save(update_fields=["latest_email", "last_message_at", "status"])
+        if not email.automatic:
+            thread.snoozed_until = None
+        thread.save(update_fields=["latest_email", "last_message_at", "status", "snoozed_until"])

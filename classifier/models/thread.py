@@ -29,6 +29,10 @@ class Thread(models.Model):
     subject = models.CharField(max_length=500, blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
     assignee = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
+    snoozed_until = models.DateTimeField(
+        null=True, blank=True, help_text="Out of sight until then, or until mail comes."
+    )
+    tags = models.CharField(max_length=400, blank=True, help_text="As |vip|legal|, so that one can be searched for.")
     latest_email = models.ForeignKey("Email", models.SET_NULL, null=True, related_name="+")
     last_message_at = models.DateTimeField()
     created_at = models.DateTimeField(auto_now_add=True)
@@ -41,6 +45,10 @@ class Thread(models.Model):
 
     def __str__(self) -> str:
         return self.subject or "(no subject)"
+
+    @property
+    def tag_list(self) -> list[str]:
+        return [tag for tag in self.tags.split("|") if tag]
 
 
 class ThreadReference(models.Model):

@@ -87,7 +87,9 @@ def _write(email_id: int) -> bool:
     mine = DraftJob.objects.filter(_unheld(now), email_id=email_id, done_at__isnull=True, attempts__lt=MAX_ATTEMPTS)
     if not mine.update(work_until=now + WORK):
         return False
-    email = Email.objects.select_related("department", "customer", "subtype", "thread", "draft_job").get(pk=email_id)
+    email = Email.objects.select_related(
+        "department", "customer", "subtype", "thread", "draft_job", "mailbox__department"
+    ).get(pk=email_id)
     start = perf_counter()
     try:
         request = _request(email)
@@ -113,7 +115,7 @@ def _request(email: Email) -> Request:
         type=email.type,
         topic=topic,
         customer_name=email.customer.name.split(",")[0].strip(),
-        signature=f"{email.department.name} support",
+        signature=email.mailbox.signed,
         question=written,
         hits=[h for h in hits if h.score >= PASSAGE_BAR and not h.internal],
         best_score=max((h.score for h in hits), default=None),

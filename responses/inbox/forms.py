@@ -5,6 +5,8 @@ from functools import cached_property
 from django import forms
 
 from classifier.models import Department, EmailType, Thread
+from responses.inbox.threads import SNOOZES
+from reviewdesk.people.models import User
 
 
 class FilterForm(forms.Form):
@@ -15,6 +17,7 @@ class FilterForm(forms.Form):
             ("ready", "Draft ready"),
             ("unsent", "Not sent"),
             ("answered", "Answered"),
+            ("snoozed", "Put off"),
             ("closed", "Closed"),
             ("all", "All"),
         ],
@@ -25,6 +28,8 @@ class FilterForm(forms.Form):
     )
     type = forms.ChoiceField(choices=[("", "All types"), *EmailType.choices], required=False)
     subtype = forms.CharField(max_length=80, required=False)
+    tag = forms.CharField(max_length=30, required=False)
+    assignee = forms.ChoiceField(choices=[("", "Anybody's"), ("me", "Mine"), ("nobody", "Nobody's")], required=False)
     confidence = forms.ChoiceField(
         choices=[("", "Any confidence"), ("low", "Under 0.5"), ("high", "0.5 and over"), ("verified", "Verified")],
         required=False,
@@ -40,6 +45,7 @@ class FilterForm(forms.Form):
             ("department", "Department"),
             ("type", "Type"),
             ("confidence", "Confidence"),
+            ("assignee", "Assigned to"),
             ("q", "Search"),
         ):
             self.fields[name].widget.attrs["aria-label"] = label
@@ -67,6 +73,29 @@ class ReasonForm(forms.Form):
 class DraftForm(forms.Form):
     version = forms.IntegerField()
     body = forms.CharField(required=False, strip=False)
+    cc = forms.CharField(max_length=2_000, required=False)
+    bcc = forms.CharField(max_length=2_000, required=False)
+
+
+class AssignForm(forms.Form):
+    """`to` empty: nobody."""
+
+    to = forms.ModelChoiceField(User.objects.filter(is_active=True), to_field_name="username", required=False)
+
+
+class SnoozeForm(forms.Form):
+    how_long = forms.ChoiceField(choices=[("", "")] + [(k, label) for k, (label, _) in SNOOZES.items()], required=False)
+
+
+class TagsForm(forms.Form):
+    tags = forms.CharField(max_length=400, required=False)
+
+    def clean_tags(self) -> list[str]:
+        return self.cleaned_data["tags"].split(",")
+
+
+class NoteForm(forms.Form):
+    text = forms.CharField(max_length=10_000)
 
 
 class VersionForm(forms.Form):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import getaddresses
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ml.quoting import SplitText, split_quoted
 from ml.tokenizing import email_text
 from responses.drafting.grounding import Evidence, Passage, bare, sentences_of
 from responses.inbox.queries import earlier_drafts, reply_state
-from responses.models import Draft, OutgoingMessage
+from responses.models import Draft, Note, OutgoingMessage
 
 MAX_SHOWN = 50_000
 MAX_TURNS = 50
@@ -29,24 +30,25 @@ SAID = {
 
 @dataclass(frozen=True)
 class Turn:
-    """Either an email that came or a reply that left."""
+    """An email that came, a reply that left, or a note for colleagues."""
 
     at: datetime
-    email: Email | None
-    text: SplitText | None
-    reply: OutgoingMessage | None
+    email: Email | None = None
+    text: SplitText | None = None
+    reply: OutgoingMessage | None = None
+    note: Note | None = None
 
 
 def present_thread(thread: Thread) -> list[Turn]:
-    """The last 50 emails and the replies sent, oldest first."""
+    """The last 50 emails, the replies sent and the notes, oldest first."""
     emails = thread.emails.select_related("customer", "department").prefetch_related("attachments")
     came = [
-        Turn(e.received_at, e, split_quoted(e.body[:MAX_SHOWN]), None)
-        for e in emails.order_by("-received_at")[:MAX_TURNS]
+        Turn(e.received_at, e, split_quoted(e.body[:MAX_SHOWN])) for e in emails.order_by("-received_at")[:MAX_TURNS]
     ]
     sent = OutgoingMessage.objects.filter(email__thread=thread, status=OutgoingMessage.Status.SENT)
-    left = [Turn(m.sent_at or m.changed_at, None, None, m) for m in sent.select_related("approved_by")]
-    return sorted([*came, *left], key=lambda turn: turn.at)
+    left = [Turn(m.sent_at or m.changed_at, reply=m) for m in sent.select_related("approved_by")]
+    notes = [Turn(n.created_at, note=n) for n in thread.notes.select_related("author").order_by("-pk")[:MAX_TURNS]]
+    return sorted([*came, *left, *notes], key=lambda turn: turn.at)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,12 @@ def _said(kind: str, text: str) -> str:
     return SAID[kind].format(text=text)
 
 
+def everybody(email: Email) -> str:
+    """Who else the email went to, for a reply to all: without the mailbox and the customer."""
+    ours = {email.mailbox.address.lower(), email.customer.address.lower()}
+    return ", ".join(a for _, a in getaddresses([email.to]) if a and "@" in a and a.lower() not in ours)
+
+
 def reply_context(email: Email) -> dict[str, Any]:
     """What the reply pane shows."""
     state = reply_state(email)
@@ -108,4 +116,5 @@ def reply_context(email: Email) -> dict[str, Any]:
         "state": state,
         "grounding": present_grounding(state.draft) if shown and state.draft else None,
         "earlier": earlier_drafts(email),
+        "everybody": everybody(email),
     }

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from classifier.intake.search import matching
 from classifier.models import Email, Thread
 from responses.inbox.forms import FilterForm
 from responses.models import Draft, DraftJob, OutgoingMessage
+from reviewdesk.people.models import User
 
 PAGE = 40
 EARLIER = 10
@@ -24,8 +26,8 @@ class Page:
     after: str
 
 
-def filtered(filters: FilterForm) -> QuerySet[Thread]:
-    """Threads that pass the filters of the URL; a filter that is not valid is left out."""
+def filtered(filters: FilterForm, user: User | None = None) -> QuerySet[Thread]:
+    """Threads that pass the filters of the URL; a filter that is not valid is left out. `user` is who "mine" means."""
     f = filters.values
     threads = Thread.objects.filter(latest_email__isnull=False)
     threads = _by_status(threads, f.get("status") or "open")
@@ -41,6 +43,10 @@ def filtered(filters: FilterForm) -> QuerySet[Thread]:
         threads = threads.filter(latest_email__confidence__gte=0.5)
     elif f.get("confidence") == "verified":
         threads = threads.filter(latest_email__verification__isnull=False)
+    if f.get("assignee"):
+        threads = threads.filter(assignee=user if f["assignee"] == "me" else None)
+    if f.get("tag"):
+        threads = threads.filter(tags__contains=f"|{f['tag'].lower()}|")
     if f.get("q"):
         threads = threads.filter(matching(f["q"], prefix="latest_email__"))
     return threads
@@ -52,9 +58,19 @@ def _by_status(threads: QuerySet[Thread], status: str) -> QuerySet[Thread]:
         return threads.filter(Exists(ready), status=Thread.Status.OPEN)
     if status == "unsent":
         return threads.filter(Exists(_unsent()))
+    if status == "snoozed":
+        return threads.filter(snoozed_until__gt=timezone.now())
+    if status == Thread.Status.OPEN:
+        return threads.filter(Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=timezone.now()), status=status)
     if status in Thread.Status.values:
         return threads.filter(status=status)
     return threads
+
+
+def earlier_threads(thread: Thread) -> list[Thread]:
+    """The same customer's other conversations, newest first."""
+    others = Thread.objects.filter(customer=thread.customer_id, customer__address__gt="").exclude(pk=thread.pk)
+    return list(others.select_related("latest_email__subtype").order_by("-last_message_at")[:EARLIER])
 
 
 def _unsent() -> QuerySet[OutgoingMessage]:
@@ -63,9 +79,9 @@ def _unsent() -> QuerySet[OutgoingMessage]:
     return OutgoingMessage.objects.filter(email__thread=OuterRef("pk"), status__in=lost)
 
 
-def page_of(filters: FilterForm, *, after: str = "") -> Page:
+def page_of(filters: FilterForm, *, after: str = "", user: User | None = None) -> Page:
     """Keyset pagination by (last message, id)."""
-    threads = filtered(filters).order_by("-last_message_at", "-id")
+    threads = filtered(filters, user).order_by("-last_message_at", "-id")
     moment, _, last = after.rpartition("_")
     if moment and last.isdigit():
         at = parse_datetime(moment)
@@ -73,7 +89,7 @@ def page_of(filters: FilterForm, *, after: str = "") -> Page:
             threads = threads.filter(Q(last_message_at__lt=at) | Q(last_message_at=at, id__lt=int(last)))
     ready = Draft.objects.filter(email=OuterRef("latest_email"), status=Draft.Status.READY)
     rows = list(
-        threads.select_related("customer", "latest_email__department", "latest_email__subtype").annotate(
+        threads.select_related("customer", "assignee", "latest_email__department", "latest_email__subtype").annotate(
             has_draft=Exists(ready), unsent=Exists(_unsent())
         )[: PAGE + 1]
     )

@@ -20,7 +20,7 @@ from reviewdesk.people.models import AGENT
 @for_roles(AGENT)
 def draft_panel(request: DeskRequest, pk: int) -> HttpResponse:
     """The reply pane of an email; asks again by itself while something is under way."""
-    email = get_object_or_404(Email.objects.select_related("customer", "thread"), pk=pk)
+    email = get_object_or_404(Email.objects.select_related("customer", "thread", "mailbox"), pk=pk)
     if not request.htmx:
         return redirect("inbox-thread", email.thread_id)
     context = reply_context(email)
@@ -88,7 +88,7 @@ def draft_approve(request: DeskRequest, pk: int) -> HttpResponse:
     """Save what is in the field, then put it in the outbox."""
     draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
     fields = checked(DraftForm(request.POST))
-    if fields["body"].replace("\r\n", "\n") != draft.body:
+    if (fields["body"].replace("\r\n", "\n"), fields["cc"], fields["bcc"]) != (draft.body, draft.cc, draft.bcc):
         draft = services.save_draft(draft=draft, user=request.user, **fields)
         fields["version"] = draft.version
     sending.approve(draft=draft, version=fields["version"], user=request.user)

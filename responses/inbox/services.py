@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from classifier.models import Email, Thread
 from responses.models import Draft
+from responses.sending.services import addresses
 from reviewdesk.audit.services import record
 from reviewdesk.errors import Conflict, DeskError
 from reviewdesk.people.models import User
@@ -15,18 +16,27 @@ MAX_BODY = 100_000
 EDITABLE = (Draft.Status.READY, Draft.Status.NO_SOURCE)
 
 
-def save_draft(*, draft: Draft, version: int, body: str, user: User) -> Draft:
-    """Store an edit made on top of `version`. Raises Conflict when somebody saved in between."""
+def save_draft(
+    *, draft: Draft, version: int, body: str, user: User, cc: str | None = None, bcc: str | None = None
+) -> Draft:
+    """Store an edit made on top of `version`; None leaves the copies as they are.
+
+    Raises Conflict when somebody saved in between, DeskError for a copy that is no address.
+    """
+    copies = {"cc": draft.cc if cc is None else cc.strip(), "bcc": draft.bcc if bcc is None else bcc.strip()}
+    for line in copies.values():
+        addresses(line)
     if len(body) > MAX_BODY:
         message = f"The reply has {len(body):,} characters; allowed: {MAX_BODY:,}"
         raise DeskError(message, fields={"body": [message]})
     edited = Draft.objects.filter(pk=draft.pk, version=version, status__in=EDITABLE).update(
-        body=body.replace("\r\n", "\n"), version=version + 1, edited_by=user, saved_at=timezone.now()
+        body=body.replace("\r\n", "\n"), version=version + 1, edited_by=user, saved_at=timezone.now(), **copies
     )
     now = Draft.objects.select_related("edited_by").get(pk=draft.pk)
     if edited:
         return now
-    if now.status in EDITABLE and now.body == body.replace("\r\n", "\n"):
+    same = {"cc": now.cc, "bcc": now.bcc} == copies and now.body == body.replace("\r\n", "\n")
+    if now.status in EDITABLE and same:
         return now  # the same words came twice
     if now.status not in EDITABLE:
         raise Conflict(f"This draft is {now.get_status_display().lower()} by now.", code="already_done")

@@ -4,16 +4,17 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from classifier.models import Department, Email, Subtype, Thread
 from classifier.review import opening
 from classifier.review.services import correct, move_email
 from responses.drafting.injection import injections
-from responses.inbox import services
+from responses.inbox import services, threads
 from responses.inbox.forms import BulkForm, DepartmentForm, FilterForm, LabelForm, ReasonForm, StatusForm
 from responses.inbox.presenting import present_thread, reply_context
-from responses.inbox.queries import page_of
+from responses.inbox.queries import earlier_threads, page_of
 from reviewdesk.audit.services import record
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
@@ -33,7 +34,7 @@ def thread_list(request: DeskRequest) -> HttpResponse:
 
 def _list(request: DeskRequest) -> dict:
     filters = FilterForm(request.GET)
-    return {"filters": filters, "page": page_of(filters, after=request.GET.get("after", ""))}
+    return {"filters": filters, "page": page_of(filters, after=request.GET.get("after", ""), user=request.user)}
 
 
 @for_roles(AGENT)
@@ -46,7 +47,7 @@ def thread(request: DeskRequest, pk: int) -> HttpResponse:
 
 
 def _thread(pk: int) -> dict:
-    found = get_object_or_404(Thread.objects.select_related("customer", "latest_email"), pk=pk)
+    found = get_object_or_404(Thread.objects.select_related("customer", "latest_email", "assignee"), pk=pk)
     email = Email.objects.select_related(
         "department", "customer", "thread", "subtype", "prediction__model_version", "verification__reviewer", "mailbox"
     ).get(pk=found.latest_email_id)
@@ -55,13 +56,17 @@ def _thread(pk: int) -> dict:
         "email": email,
         "turns": present_thread(found),
         "injections": injections(f"{email.subject}\n{email.body}"),
+        "earlier_threads": earlier_threads(found),
+        "agents": threads.agents(),
+        "snoozes": {key: label for key, (label, _) in threads.SNOOZES.items()},
+        "now": timezone.now(),
         **reply_context(email),
         "subtypes": Subtype.objects.filter(department=email.department, active=True).order_by("type", "name"),
         "departments": Department.objects.filter(active=True),
     }
 
 
-def _again(request: DeskRequest, thread_id: int) -> HttpResponse:
+def again(request: DeskRequest, thread_id: int) -> HttpResponse:
     if not request.htmx:
         return redirect("inbox-thread", thread_id)
     return render(request, "responses/_thread.html", _thread(thread_id))
@@ -73,7 +78,7 @@ def thread_status(request: DeskRequest, pk: int) -> HttpResponse:
     status = checked(StatusForm(request.POST))["status"]
     services.set_status(threads=[pk], status=status, user=request.user)
     messages.info(request, "Closed without a reply." if status == Thread.Status.CLOSED else "Open again.")
-    return _again(request, pk)
+    return again(request, pk)
 
 
 @require_POST
@@ -96,7 +101,7 @@ def correct_label(request: DeskRequest, pk: int) -> HttpResponse:
     email = get_object_or_404(Email.objects.select_related("department", "prediction"), pk=pk)
     correct(email=email, user=request.user, **checked(LabelForm(request.POST)))
     messages.info(request, "Label corrected; it becomes training data.")
-    return _again(request, email.thread_id)
+    return again(request, email.thread_id)
 
 
 @require_POST
@@ -108,7 +113,7 @@ def move_department(request: DeskRequest, pk: int) -> HttpResponse:
         with transaction.atomic():
             move_email(email=email, department=department, user=request.user)
         messages.info(request, f"Moved to {department}; it is classified anew.")
-    return _again(request, email.thread_id)
+    return again(request, email.thread_id)
 
 
 @require_POST
@@ -119,4 +124,4 @@ def flag_email(request: DeskRequest, pk: int) -> HttpResponse:
         opening.flag(email=email, reason=checked(ReasonForm(request.POST))["reason"])
         record(action="flag", target=email, actor=request.user)
     messages.info(request, "Flagged for an admin.")
-    return _again(request, email.thread_id)
+    return again(request, email.thread_id)

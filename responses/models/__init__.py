@@ -3,6 +3,7 @@
 from responses.models.draft import Draft, DraftSource
 from responses.models.job import DraftJob
 from responses.models.knowledge import Document, KnowledgeState, Passage, PassageVectors
+from responses.models.note import Note, Presence
 from responses.models.outgoing import OutgoingMessage
 
 __all__ = [
@@ -11,7 +12,9 @@ __all__ = [
     "DraftJob",
     "DraftSource",
     "KnowledgeState",
+    "Note",
     "OutgoingMessage",
     "Passage",
     "PassageVectors",
+    "Presence",
 ]

@@ -22,6 +22,8 @@ class Draft(models.Model):
     email = models.ForeignKey(Email, models.CASCADE, related_name="drafts")
     status = models.CharField(max_length=10, choices=Status)
     body = models.TextField(blank=True)
+    cc = models.TextField(blank=True, help_text="Addresses, separated by commas.")
+    bcc = models.TextField(blank=True)
     version = models.PositiveIntegerField(default=1)
     generated_body = models.TextField(blank=True, help_text="What the drafter wrote, before anybody edited it.")
     backend = models.CharField(max_length=40, help_text="extractive, mistral, or person")

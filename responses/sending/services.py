@@ -4,10 +4,12 @@ import logging
 import re
 import smtplib
 from datetime import timedelta
-from email.utils import make_msgid
+from email.utils import formataddr, getaddresses, make_msgid
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import BadHeaderError, EmailMessage
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -41,8 +43,14 @@ Status = OutgoingMessage.Status
 
 
 def approve(*, draft: Draft, version: int, user: User) -> OutgoingMessage:
-    """Put a draft in the outbox, to leave after the undo window. Raises Conflict on a stale version."""
-    email = Email.objects.select_related("mailbox", "customer", "thread").get(pk=draft.email_id)
+    """Put a draft in the outbox, to leave after the undo window.
+
+    Raises Conflict on a stale version, and where the customer has written again since.
+    """
+    email = Email.objects.select_related("mailbox__department", "customer", "thread").get(pk=draft.email_id)
+    newer = email.thread.emails.filter(received_at__gt=email.received_at, automatic="", customer=email.customer)
+    if newer.exists():
+        raise Conflict("The customer has written again since this was drafted. Answer the newer email.", code="stale")
     try:
         with transaction.atomic():
             live = Draft.objects.filter(
@@ -85,8 +93,10 @@ def _outgoing(email: Email, draft: Draft, body: str, user: User) -> OutgoingMess
         draft=draft,
         email=email,
         approved_by=user,
-        from_address=email.mailbox.address,
+        from_address=formataddr((email.mailbox.sender_name or email.mailbox.department.name, email.mailbox.address)),
         to=email.customer.address,
+        cc=draft.cc,
+        bcc=draft.bcc,
         subject=subject.strip(),
         body=body,
         message_id=make_msgid(domain=email.mailbox.address.partition("@")[2]),
@@ -168,7 +178,19 @@ def _mime(message: OutgoingMessage) -> EmailMessage:
     if message.in_reply_to:
         headers |= {"In-Reply-To": message.in_reply_to, "References": message.references}
     subject = " ".join(message.subject.split())
-    return EmailMessage(subject, message.body, message.from_address, [message.to], headers=headers)
+    cc, bcc = addresses(message.cc), addresses(message.bcc)
+    return EmailMessage(subject, message.body, message.from_address, [message.to], bcc, headers=headers, cc=cc)
+
+
+def addresses(text: str) -> list[str]:
+    """The addresses of a line such as `Ann <ann@x.example>, bob@y.example`. Raises DeskError naming one that is none."""
+    found = [address for _, address in getaddresses([text.replace(";", ",")])] if text.strip() else []
+    for address in found:
+        try:
+            validate_email(address)
+        except ValidationError:
+            raise DeskError(f"{address or text!r} is no address; allowed: addresses separated by commas") from None
+    return list(dict.fromkeys(found))
 
 
 def _after_sending(message: OutgoingMessage) -> None:

@@ -5,6 +5,7 @@ const QUIET_MS = 800; // how long the typing must rest before it is saved
 const slot = document.getElementById("thread");
 const rows = () => [...document.querySelectorAll(".thread-row")];
 const form = () => document.getElementById("draft-form");
+const words = (of) => [of.body.value, of.cc.value, of.bcc.value].join("\u001f");
 
 // --- the list ------------------------------------------------------------------------------
 function openRow(by) {
@@ -55,15 +56,15 @@ async function save() {
   clearTimeout(timer);
   if (saving) { await saving; }
   const mine = form();
-  if (!mine || mine.body.value === mine.dataset.saved) return true;
-  const body = mine.body.value;
+  if (!mine || words(mine) === mine.dataset.saved) return true;
+  const now = words(mine);
   say("saving…");
-  saving = post(mine.dataset.save, { version: mine.version.value, body });
+  saving = post(mine.dataset.save, { version: mine.version.value, body: mine.body.value, cc: mine.cc.value, bcc: mine.bcc.value });
   const answer = await saving;
   saving = null;
   if (answer.ok) {
     mine.version.value = answer.data.version;
-    mine.dataset.saved = body;
+    mine.dataset.saved = now;
     if (mine.isConnected) say(`saved ${answer.data.saved_at}`);
     htmx.trigger(document.body, "draft-saved");
     return true;
@@ -75,7 +76,7 @@ async function save() {
 }
 
 document.addEventListener("input", (event) => {
-  if (event.target.id !== "draft-body") return;
+  if (event.target.form?.id !== "draft-form") return;
   say("not saved yet");
   clearTimeout(timer);
   timer = setTimeout(save, QUIET_MS);
@@ -88,12 +89,12 @@ document.body.addEventListener("htmx:confirm", (event) => {
     event.preventDefault();
     return;
   }
-  if (!mine || !event.detail.target?.contains(mine) || mine.body.value === mine.dataset.saved) return;
+  if (!mine || !event.detail.target?.contains(mine) || words(mine) === mine.dataset.saved) return;
   event.preventDefault();
   save().then((done) => { if (done) event.detail.issueRequest(true); });
 });
 window.addEventListener("beforeunload", (event) => {
-  if (form() && form().body.value !== form().dataset.saved) event.preventDefault();
+  if (form() && words(form()) !== form().dataset.saved) event.preventDefault();
 });
 
 onKey("Ctrl+Enter", () => { if (!form()) return false; document.getElementById("approve").click(); });
@@ -101,6 +102,13 @@ onKey("Ctrl+s", () => { if (!form()) return false; save(); });
 onKey("j", () => openRow(1));
 onKey("k", () => openRow(-1));
 document.addEventListener("click", (event) => {
+  const copies = event.target.closest("[data-copies], [data-everybody]");
+  if (copies) {
+    document.getElementById("draft-copies").hidden = false;
+    const cc = form().cc;
+    if (copies.dataset.everybody) { cc.value = copies.dataset.everybody; cc.dispatchEvent(new Event("input", { bubbles: true })); }
+    cc.focus();
+  }
   if (event.target.closest("#save")) { event.preventDefault(); save(); }
 });
 
@@ -113,7 +121,7 @@ setInterval(() => {
 }, 250);
 
 function arrived() {
-  if (form()) form().dataset.saved = form().body.value;
+  if (form()) form().dataset.saved = words(form());
 }
 slot.addEventListener("htmx:afterSwap", arrived);
 arrived();

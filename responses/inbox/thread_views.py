@@ -1,0 +1,58 @@
+"""A thread assigned, put off, tagged and noted; and who else has it open."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from classifier.models import Thread
+from responses.inbox import threads
+from responses.inbox.forms import AssignForm, NoteForm, SnoozeForm, TagsForm
+from responses.inbox.views import again
+from reviewdesk.forms import checked
+from reviewdesk.people.access import DeskRequest, for_roles
+from reviewdesk.people.models import AGENT
+
+
+@require_POST
+@for_roles(AGENT)
+def thread_assign(request: DeskRequest, pk: int) -> HttpResponse:
+    to = checked(AssignForm(request.POST))["to"]
+    threads.assign(thread=get_object_or_404(Thread, pk=pk), to=to, by=request.user)
+    messages.info(request, f"Assigned to {to}." if to else "Assigned to nobody.")
+    return again(request, pk)
+
+
+@require_POST
+@for_roles(AGENT)
+def thread_snooze(request: DeskRequest, pk: int) -> HttpResponse:
+    thread = get_object_or_404(Thread, pk=pk)
+    until = threads.snooze(thread=thread, by=request.user, **checked(SnoozeForm(request.POST)))
+    messages.info(
+        request, f"Put off until {timezone.localtime(until):%a %d %b, %H:%M}." if until else "Back in the inbox."
+    )
+    return again(request, pk)
+
+
+@require_POST
+@for_roles(AGENT)
+def thread_tags(request: DeskRequest, pk: int) -> HttpResponse:
+    threads.set_tags(thread=get_object_or_404(Thread, pk=pk), by=request.user, **checked(TagsForm(request.POST)))
+    return again(request, pk)
+
+
+@require_POST
+@for_roles(AGENT)
+def thread_note(request: DeskRequest, pk: int) -> HttpResponse:
+    """A note for colleagues; it never leaves the house."""
+    threads.add_note(thread=get_object_or_404(Thread, pk=pk), by=request.user, **checked(NoteForm(request.POST)))
+    return again(request, pk)
+
+
+@require_POST
+@for_roles(AGENT)
+def thread_presence(request: DeskRequest, pk: int) -> HttpResponse:
+    """Told by the page while it lives; answers with who else is there."""
+    others = threads.note_presence(thread=get_object_or_404(Thread, pk=pk), user=request.user)
+    return render(request, "responses/_presence.html", {"others": others})

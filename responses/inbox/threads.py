@@ -1,0 +1,80 @@
+"""What agents do with a thread as a whole: assign it, put it off, tag it, note something, see who else is there."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from classifier.models import Thread
+from responses.models import Note, Presence
+from reviewdesk.audit.services import record
+from reviewdesk.errors import DeskError
+from reviewdesk.people.models import AGENT, User
+
+MAX_TAGS, MAX_TAG = 10, 30
+PRESENT = timedelta(seconds=40)
+SNOOZES = {
+    "hour": ("in an hour", timedelta(hours=1)),
+    "tomorrow": ("tomorrow at 9", None),
+    "week": ("in a week", timedelta(days=7)),
+}
+
+
+def agents() -> list[User]:
+    """Who a thread can be assigned to."""
+    return list(User.objects.filter(is_active=True, groups__name=AGENT).order_by("username").distinct())
+
+
+def assign(*, thread: Thread, to: User | None, by: User) -> None:
+    """Make a thread somebody's, or nobody's. Raises DeskError for somebody who is no agent."""
+    if to is not None and AGENT not in to.roles:
+        raise DeskError(f"{to} is no agent; allowed: {', '.join(str(a) for a in agents())}")
+    with transaction.atomic():
+        Thread.objects.filter(pk=thread.pk).update(assignee=to)
+        record(action="assign", target=thread, actor=by, to=to.username if to else None)
+
+
+def snooze(*, thread: Thread, how_long: str, by: User) -> datetime | None:
+    """Put a thread out of sight until a moment, or until the customer writes; `how_long` empty brings it back."""
+    if how_long and how_long not in SNOOZES:
+        raise DeskError(f"how_long is {how_long!r}; allowed: {', '.join(SNOOZES)}, or empty")
+    until = _until(how_long) if how_long else None
+    with transaction.atomic():
+        Thread.objects.filter(pk=thread.pk).update(snoozed_until=until)
+        record(action="snooze", target=thread, actor=by, until=until.isoformat() if until else None)
+    return until
+
+
+def _until(how_long: str) -> datetime:
+    span = SNOOZES[how_long][1]
+    if span is not None:
+        return timezone.now() + span
+    tomorrow = timezone.localtime() + timedelta(days=1)
+    return tomorrow.replace(hour=9, minute=0, second=0, microsecond=0)
+
+
+def set_tags(*, thread: Thread, tags: Sequence[str], by: User) -> list[str]:
+    """Replace a thread's tags; they are kept in small letters, each once."""
+    kept = list(dict.fromkeys(t for t in (re.sub(r"[\s|]+", " ", tag).strip().lower() for tag in tags) if t))
+    if len(kept) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in kept):
+        raise DeskError(f"{len(kept)} tags; allowed: {MAX_TAGS} of {MAX_TAG} characters each")
+    with transaction.atomic():
+        Thread.objects.filter(pk=thread.pk).update(tags=f"|{'|'.join(kept)}|" if kept else "")
+        record(action="tag", target=thread, actor=by, tags=kept)
+    return kept
+
+
+def add_note(*, thread: Thread, text: str, by: User) -> Note:
+    if not text.strip():
+        raise DeskError("The note is empty.", fields={"text": ["is empty"]})
+    return Note.objects.create(thread=thread, author=by, text=text.strip()[:10_000])
+
+
+def note_presence(*, thread: Thread, user: User) -> list[str]:
+    """Tell that an agent has the thread open; returns the names of the others who have."""
+    now = timezone.now()
+    Presence.objects.update_or_create(thread=thread, user=user, defaults={"seen_at": now})
+    others = Presence.objects.filter(thread=thread, seen_at__gt=now - PRESENT).exclude(user=user)
+    return list(others.order_by("user__username").values_list("user__username", flat=True))
