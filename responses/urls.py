@@ -2,6 +2,7 @@
 
 from django.urls import path, re_path
 
+from responses.figures import views as figures
 from responses.inbox import reply_views as reply
 from responses.inbox import thread_views as thread
 from responses.inbox import views as inbox
@@ -33,6 +34,7 @@ urlpatterns = [
     path("inbox/outgoing/<int:pk>/undo/", reply.outgoing_undo, name="outgoing-undo"),
     path("inbox/outgoing/<int:pk>/settle/", reply.outgoing_settle, name="outgoing-settle"),
     path("knowledge/", knowledge.knowledge, name="knowledge"),
+    path("knowledge/figures/", figures.draft_figures, name="draft-figures"),
     path("knowledge/add/", knowledge.document_add, name="document-add"),
     path("knowledge/search/", knowledge.search, name="knowledge-search"),
     path("knowledge/<int:pk>/", knowledge.document, name="knowledge-document"),

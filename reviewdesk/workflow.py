@@ -13,6 +13,7 @@ from classifier.models import Email
 from classifier.prediction.services import claim_unclassified, classify_emails, release, store_prediction, unclassified
 from classifier.review.opening import open_if_unsure
 from responses.drafting.services import request_draft
+from responses.sending.bounces import note_bounces
 from reviewdesk.backends import enqueue
 from reviewdesk.switches.models import Switch
 from reviewdesk.switches.queries import is_paused
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 def process(*, ids: Sequence[int]) -> None:
     """Take emails as far as they can go now."""
+    note_bounces(ids=ids)
     classify(ids=ids)
     draft(ids=ids)
 

@@ -10,11 +10,12 @@ from django.utils.dateparse import parse_datetime
 from classifier.intake.search import matching
 from classifier.models import Email, Thread
 from responses.inbox.forms import FilterForm
-from responses.models import Draft, DraftJob, OutgoingMessage
+from responses.models import Document, Draft, DraftJob, OutgoingMessage
 from reviewdesk.people.models import User
 
 PAGE = 40
 EARLIER = 10
+CANNED = 50
 LIVE = (Draft.Status.READY, Draft.Status.NO_SOURCE, Draft.Status.APPROVED)
 
 
@@ -116,6 +117,12 @@ def earlier_drafts(email: Email) -> list[Draft]:
     """Drafts that were replaced or rejected, newest first; none without words."""
     past = (Draft.Status.REPLACED, Draft.Status.REJECTED)
     return list(email.drafts.filter(status__in=past).exclude(body="").order_by("-pk")[:EARLIER])
+
+
+def canned_replies(email: Email) -> list[Document]:
+    """The department's ready-made replies."""
+    ready = Document.objects.filter(department=email.department_id, doc_type=Document.Type.CANNED, internal=False)
+    return list(ready.filter(status=Document.Status.READY).order_by("title")[:CANNED])
 
 
 def reply_state(email: Email) -> ReplyState:

@@ -109,6 +109,14 @@ document.addEventListener("click", (event) => {
     if (copies.dataset.everybody) { cc.value = copies.dataset.everybody; cc.dispatchEvent(new Event("input", { bubbles: true })); }
     cc.focus();
   }
+  const canned = event.target.closest("[data-insert]");
+  if (canned) {
+    const field = form().body;
+    canned.closest("dialog").close();
+    field.setRangeText(canned.dataset.insert, field.selectionStart, field.selectionEnd, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  }
   if (event.target.closest("#save")) { event.preventDefault(); save(); }
 });
 

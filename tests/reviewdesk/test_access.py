@@ -15,6 +15,7 @@ PAGES = {
     "inbox-list": {"agent"},
     "knowledge": {"agent"},
     "knowledge-search": {"agent"},
+    "draft-figures": {"agent"},
     "accuracy": {"reviewer"},
     "models": set(),
     "retraining": set(),

@@ -1,0 +1,1 @@
+"""How drafts fare: accepted, edited, late, without a source."""
