@@ -4,6 +4,7 @@ import os
 import tempfile
 
 from celery import Celery
+from celery.signals import worker_init
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewdesk.settings")
@@ -11,6 +12,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewdesk.settings")
 app = Celery("reviewdesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def refuse_to_start_half(**kwargs: object) -> None:
+    """A worker without what its back ends need would fail every task: it says what to set, and ends."""
+    from reviewdesk.checks import missing_settings
+
+    if problems := missing_settings():
+        raise SystemExit("\n".join(problems))
+
 
 if settings.QUEUE_TEMP_DIR is not None:
     # The filesystem transport moves messages through the temp folder: keep that on the queue's volume.

@@ -15,6 +15,21 @@ def secret_key(**kwargs: Any) -> list[CheckMessage]:
     return [Error("The secret key is the demo's.", hint="Set REVIEWDESK_SECRET_KEY.", id="reviewdesk.E001")]
 
 
+def missing_settings() -> list[str]:
+    """What the chosen back ends need and is not set, in words that say what to set."""
+    found = []
+    if settings.RETRIEVAL == "elasticsearch" and not settings.ELASTICSEARCH_URL:
+        found.append("REVIEWDESK_RETRIEVAL is elasticsearch: set ELASTICSEARCH_URL too.")
+    if settings.DRAFTING == "mistral" and not settings.MISTRAL_API_KEY.strip():
+        found.append("REVIEWDESK_DRAFTING is mistral: set MISTRAL_API_KEY too.")
+    return found
+
+
+@register("backends")
+def backends(**kwargs: Any) -> list[CheckMessage]:
+    return [Warning(text, id="reviewdesk.W002") for text in missing_settings()]
+
+
 @register("backends")
 def encoder(**kwargs: Any) -> list[CheckMessage]:
     from ml.encoder import resolve_encoder

@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 
 from classifier.prediction.metrics import exposition
 from classifier.registry.serving import serving
+from reviewdesk.checks import missing_settings
 from reviewdesk.errors import BackendError
 from reviewdesk.people.access import DeskRequest
 from reviewdesk.people.models import AGENT, REVIEWER
@@ -34,6 +35,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         version = serving().version.version
+        for reason in missing_settings():
+            raise BackendError(reason, permanent=True)
     except BackendError as error:
         return JsonResponse({"ready": False, "reason": error.message}, status=503)
     except Exception as error:
