@@ -1,8 +1,9 @@
-"""One way from a form's errors to a DeskError."""
+"""What the forms of all apps share: several files in one field, and one way from errors to a DeskError."""
 
 from typing import Any
 
-from django.forms import BaseForm
+from django.core.files.uploadedfile import UploadedFile
+from django.forms import BaseForm, ClearableFileInput, FileField, ValidationError
 
 from reviewdesk.errors import DeskError
 
@@ -14,3 +15,19 @@ def checked(form: BaseForm) -> dict[str, Any]:
     fields = {name: [str(e) for e in errors] for name, errors in form.errors.items()}
     text = "; ".join(f"{name}: {' '.join(errors)}" for name, errors in fields.items())
     raise DeskError(text, fields=fields)
+
+
+class _ManyFiles(ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class ManyFilesField(FileField):
+    """Several files; cleaned to a list."""
+
+    widget = _ManyFiles
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        given = data if isinstance(data, list | tuple) else [data] if data else []
+        if self.required and not given:
+            raise ValidationError("Choose a file.")
+        return [super(ManyFilesField, self).clean(file, initial) for file in given]

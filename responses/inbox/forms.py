@@ -6,6 +6,7 @@ from django import forms
 
 from classifier.models import Department, EmailType, Thread
 from responses.inbox.threads import SNOOZES
+from reviewdesk.forms import ManyFilesField
 from reviewdesk.people.models import User
 
 
@@ -100,6 +101,10 @@ class NoteForm(forms.Form):
 
 class VersionForm(forms.Form):
     version = forms.IntegerField()
+
+
+class AttachForm(forms.Form):
+    uploads = ManyFilesField()
 
 
 class RedraftForm(forms.Form):

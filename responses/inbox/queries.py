@@ -127,5 +127,10 @@ def canned_replies(email: Email) -> list[Document]:
 
 def reply_state(email: Email) -> ReplyState:
     outgoing = email.replies.exclude(status=OutgoingMessage.Status.CANCELLED).order_by("-id").first()
-    draft = email.drafts.filter(status__in=LIVE).prefetch_related("sources").select_related("edited_by").first()
+    draft = (
+        email.drafts.filter(status__in=LIVE)
+        .prefetch_related("sources", "attachments")
+        .select_related("edited_by")
+        .first()
+    )
     return ReplyState(email, draft, DraftJob.objects.filter(email=email).first(), outgoing)

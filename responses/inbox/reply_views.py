@@ -7,10 +7,10 @@ from django.views.decorators.http import require_POST
 
 from classifier.models import Email
 from responses.drafting.services import request_redraft
-from responses.inbox import services
-from responses.inbox.forms import DraftForm, RatingForm, RedraftForm, RejectForm, SettleForm, VersionForm
+from responses.inbox import attachments, services
+from responses.inbox.forms import AttachForm, DraftForm, RatingForm, RedraftForm, RejectForm, SettleForm, VersionForm
 from responses.inbox.presenting import present_grounding, reply_context
-from responses.models import Draft, OutgoingMessage
+from responses.models import Draft, DraftAttachment, OutgoingMessage
 from responses.sending import services as sending
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
@@ -50,6 +50,23 @@ def draft_grounding(request: DeskRequest, pk: int) -> HttpResponse:
     """What each sentence of the draft, as it is saved, rests on."""
     draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
     return render(request, "responses/_grounding.html", {"draft": draft, "grounding": present_grounding(draft)})
+
+
+@require_POST
+@for_roles(AGENT)
+def draft_attach(request: DeskRequest, pk: int) -> HttpResponse:
+    draft = get_object_or_404(Draft, pk=pk)
+    files = checked(AttachForm(request.POST, request.FILES))["uploads"]
+    attachments.attach(draft=draft, files=files, user=request.user)
+    return draft_panel(request, draft.email_id)
+
+
+@require_POST
+@for_roles(AGENT)
+def draft_detach(request: DeskRequest, pk: int) -> HttpResponse:
+    attachment = get_object_or_404(DraftAttachment.objects.select_related("draft"), pk=pk)
+    attachments.detach(attachment=attachment, user=request.user)
+    return draft_panel(request, attachment.draft.email_id)
 
 
 @require_POST

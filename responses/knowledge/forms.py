@@ -9,29 +9,16 @@ from classifier.models import Department
 from responses.knowledge.reading import READERS, unzip
 from responses.models import Document
 from reviewdesk.errors import DeskError
+from reviewdesk.forms import ManyFilesField
 
 ACCEPTED = (*READERS, ".zip")
 MAX_FILES = 200
 
 
-class _ManyFiles(forms.ClearableFileInput):
-    allow_multiple_selected = True
-
-
-class _Files(forms.FileField):
-    """Several files; cleaned to a list."""
-
-    widget = _ManyFiles
-
-    def clean(self, data, initial=None):
-        given = data if isinstance(data, list | tuple) else [data] if data else []
-        return [super(_Files, self).clean(file, initial) for file in given]
-
-
 class DocumentForm(forms.Form):
     """New knowledge: files, or a text with its title."""
 
-    uploads = _Files(required=False)
+    uploads = ManyFilesField(required=False)
     title = forms.CharField(max_length=200, required=False)
     text = forms.CharField(required=False, strip=False)
     department = forms.ModelChoiceField(Department.objects.filter(active=True), to_field_name="slug")

@@ -1,6 +1,6 @@
 """Rows of the replies, one file per noun."""
 
-from responses.models.draft import Draft, DraftSource
+from responses.models.draft import Draft, DraftAttachment, DraftSource
 from responses.models.job import DraftJob
 from responses.models.knowledge import Document, KnowledgeState, Passage, PassageVectors
 from responses.models.note import Note, Presence
@@ -9,6 +9,7 @@ from responses.models.outgoing import OutgoingMessage
 __all__ = [
     "Document",
     "Draft",
+    "DraftAttachment",
     "DraftJob",
     "DraftSource",
     "KnowledgeState",

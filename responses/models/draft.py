@@ -74,3 +74,19 @@ class DraftSource(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.title}"
+
+
+class DraftAttachment(models.Model):
+    """A file that leaves with a reply."""
+
+    draft = models.ForeignKey(Draft, models.CASCADE, related_name="attachments")
+    filename = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=120)
+    size = models.PositiveIntegerField(help_text="bytes")
+    file = models.FileField(upload_to="replies")
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.filename

@@ -159,7 +159,7 @@ def _send(pk: int) -> bool:
     if not claimed.update(status=Status.SENDING, changed_at=timezone.now()):
         return False
     mine = OutgoingMessage.objects.filter(pk=pk, status=Status.SENDING)
-    message = OutgoingMessage.objects.select_related("email__thread").get(pk=pk)
+    message = OutgoingMessage.objects.select_related("email__thread", "draft").get(pk=pk)
     try:
         _mime(message).send()
     except Exception as error:
@@ -179,7 +179,11 @@ def _mime(message: OutgoingMessage) -> EmailMessage:
         headers |= {"In-Reply-To": message.in_reply_to, "References": message.references}
     subject = " ".join(message.subject.split())
     cc, bcc = addresses(message.cc), addresses(message.bcc)
-    return EmailMessage(subject, message.body, message.from_address, [message.to], bcc, headers=headers, cc=cc)
+    mail = EmailMessage(subject, message.body, message.from_address, [message.to], bcc, headers=headers, cc=cc)
+    for attachment in message.draft.attachments.all():
+        with attachment.file.open("rb") as stream:
+            mail.attach(attachment.filename, stream.read(), attachment.content_type)
+    return mail
 
 
 def addresses(text: str) -> list[str]:

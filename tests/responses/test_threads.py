@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models import Mailbox, Thread
 from responses.drafting.services import request_draft, write_drafts
 from responses.inbox import threads
+from responses.inbox.attachments import attach
 from responses.inbox.forms import FilterForm
 from responses.inbox.queries import page_of
 from responses.inbox.services import save_draft
@@ -36,7 +38,7 @@ def shown(user=None, **filters) -> set[str]:
     return {t.subject for t in page_of(FilterForm(filters), user=user).threads}
 
 
-def post(desk, name: str, thread: Thread, **fields) -> str:
+def post(desk, name: str, thread, **fields) -> str:
     return desk.post(reverse(name, args=[thread.pk]), fields, headers={"HX-Request": "true"}).content.decode()
 
 
@@ -108,6 +110,29 @@ def test_copies_are_saved_checked_and_sent(desk, agent, thread):
     assert sent.cc == ["bob@x.example", "eve@x.example"] and sent.bcc == ["boss@x.example"]
     assert "boss" not in str(sent.message())
     assert addresses("") == []
+
+
+def test_files_leave_with_a_reply(desk, agent, thread):
+    draft = make_draft(thread.latest_email)
+    files = [SimpleUploadedFile("../../größe.pdf", b"%PDF", "text/html"), SimpleUploadedFile("a.txt", b"words")]
+    panel = post(desk, "draft-attach", draft, uploads=files)
+    assert "größe.pdf" in panel and "a.txt" in panel
+    post(desk, "draft-detach", draft.attachments.get(filename="a.txt"))
+    approve(draft=draft, version=1, user=agent)
+    with pytest.raises(Conflict, match="approved by now"):
+        attach(draft=draft, files=files, user=agent)
+    OutgoingMessage.objects.update(send_after=timezone.now())
+    send_due()
+    ((name, content, kind),) = mail.outbox[0].attachments
+    assert (name, content, kind) == ("größe.pdf", b"%PDF", "application/pdf"), "its name tells its type"
+
+
+def test_too_much_is_not_attached(desk, agent, thread, monkeypatch):
+    monkeypatch.setattr("responses.inbox.attachments.MAX_BYTES", 3)
+    draft = make_draft(thread.latest_email)
+    with pytest.raises(DeskError, match="1 files make 5 bytes; allowed: 3 bytes in 20 files"):
+        attach(draft=draft, files=[SimpleUploadedFile("a.txt", b"words")], user=agent)
+    assert not draft.attachments.exists()
 
 
 def test_reply_to_all_takes_the_others(desk, agent, db):

@@ -43,6 +43,8 @@ POSTS = {
     "draft-redraft": ({"agent"}, "email"),
     "draft-save": ({"agent"}, "draft"),
     "draft-rate": ({"agent"}, "draft"),
+    "draft-attach": ({"agent"}, "draft"),
+    "draft-detach": ({"agent"}, "draft"),
     "draft-approve": ({"agent"}, "draft"),
     "draft-reject": ({"agent"}, "draft"),
     "outgoing-undo": ({"agent"}, "email"),
