@@ -95,6 +95,10 @@ class TagsForm(forms.Form):
         return self.cleaned_data["tags"].split(",")
 
 
+class MergeForm(forms.Form):
+    into = forms.ModelChoiceField(Thread.objects.all())
+
+
 class NoteForm(forms.Form):
     text = forms.CharField(max_length=10_000)
 

@@ -2,13 +2,15 @@
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
-from classifier.models import Thread
-from responses.inbox import threads
-from responses.inbox.forms import AssignForm, NoteForm, SnoozeForm, TagsForm
+from classifier.models import Email, Thread
+from responses.inbox import joining, threads
+from responses.inbox.forms import AssignForm, MergeForm, NoteForm, SnoozeForm, TagsForm
 from responses.inbox.views import again
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
@@ -56,3 +58,29 @@ def thread_presence(request: DeskRequest, pk: int) -> HttpResponse:
     """Told by the page while it lives; answers with who else is there."""
     others = threads.note_presence(thread=get_object_or_404(Thread, pk=pk), user=request.user)
     return render(request, "responses/_presence.html", {"others": others})
+
+
+@require_POST
+@for_roles(AGENT)
+def thread_merge(request: DeskRequest, pk: int) -> HttpResponse:
+    """Move this thread into another one of the customer's."""
+    into = checked(MergeForm(request.POST))["into"]
+    joining.merge(thread=get_object_or_404(Thread, pk=pk), into=into, by=request.user)
+    messages.info(request, "Merged.")
+    return _opened(request, into.pk)
+
+
+@require_POST
+@for_roles(AGENT)
+def email_split(request: DeskRequest, pk: int) -> HttpResponse:
+    """Give an email a thread of its own."""
+    email = get_object_or_404(Email.objects.select_related("thread__mailbox", "customer"), pk=pk)
+    new = joining.split(email=email, by=request.user)
+    messages.info(request, "It has a thread of its own now.")
+    return _opened(request, new.pk)
+
+
+def _opened(request: DeskRequest, pk: int) -> HttpResponse:
+    """The whole page at the thread's address: the list beside it has changed too."""
+    address = reverse("inbox-thread", args=[pk])
+    return HttpResponseClientRedirect(address) if request.htmx else redirect(address)

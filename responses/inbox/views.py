@@ -51,12 +51,15 @@ def _thread(pk: int) -> dict:
     email = Email.objects.select_related(
         "department", "customer", "thread", "subtype", "prediction__model_version", "verification__reviewer", "mailbox"
     ).get(pk=found.latest_email_id)
+    turns, beside = present_thread(found), earlier_threads(found)
     return {
         "thread": found,
         "email": email,
-        "turns": present_thread(found),
+        "turns": turns,
         "injections": injections(f"{email.subject}\n{email.body}"),
-        "earlier_threads": earlier_threads(found),
+        "earlier_threads": beside,
+        "mergeable": [t for t in beside if t.mailbox_id == found.mailbox_id],
+        "several": sum(turn.email is not None for turn in turns) > 1,
         "agents": threads.agents(),
         "snoozes": {key: label for key, (label, _) in threads.SNOOZES.items()},
         "now": timezone.now(),

@@ -13,6 +13,7 @@ from responses.drafting.services import request_draft, write_drafts
 from responses.inbox import threads
 from responses.inbox.attachments import attach
 from responses.inbox.forms import FilterForm
+from responses.inbox.joining import merge, split
 from responses.inbox.queries import page_of
 from responses.inbox.services import save_draft
 from responses.knowledge.services import store_document
@@ -162,3 +163,35 @@ def test_sender_and_signature_are_the_mailboxs(agent, db):
     assert draft.body.endswith("Kind regards,\nYour IT desk\nRoom 7")
     approve(draft=draft, version=1, user=agent)
     assert OutgoingMessage.objects.get().from_address.startswith("IT desk <")
+
+
+def test_threads_of_one_customer_are_merged_and_split(desk, agent, thread):
+    second = make_classified(subject="Printer again", sender_address="ann@example.com", message_id="<2@x>")
+    threads.add_note(thread=second.thread, text="same thing", by=agent)
+    answer = desk.post(reverse("thread-merge", args=[second.thread_id]), {"into": thread.pk})
+    assert answer.url == reverse("inbox-thread", args=[thread.pk])
+    thread.refresh_from_db()
+    assert thread.emails.count() == 2 and thread.latest_email_id == second.pk and thread.notes.count() == 1
+    assert Thread.objects.count() == 1
+    later = make_email(sender_address="ann@example.com", in_reply_to="<2@x>")
+    assert later.thread == thread, "what answers the merged one joins there"
+    page = desk.get(answer.url).content.decode()
+    assert page.count("Give it a thread of its own") == 3
+    moved = desk.post(reverse("email-split", args=[second.pk]), headers={"HX-Request": "true"})
+    second.refresh_from_db()
+    assert moved["HX-Redirect"] == reverse("inbox-thread", args=[second.thread_id])
+    assert (
+        second.thread != thread
+        and make_email(sender_address="ann@example.com", in_reply_to="<2@x>").thread == second.thread
+    )
+    assert Thread.objects.get(pk=thread.pk).latest_email == later
+
+
+def test_strangers_are_not_merged_and_the_only_email_is_not_split(agent, thread):
+    stranger = make_classified(sender_address="eve@example.net")
+    with pytest.raises(DeskError, match="one customer in one mailbox"):
+        merge(thread=stranger.thread, into=thread, by=agent)
+    with pytest.raises(DeskError, match="with itself"):
+        merge(thread=thread, into=thread, by=agent)
+    with pytest.raises(DeskError, match="only email"):
+        split(email=stranger, by=agent)

@@ -35,6 +35,8 @@ POSTS = {
     "thread-snooze": ({"agent"}, "thread"),
     "thread-tags": ({"agent"}, "thread"),
     "thread-note": ({"agent"}, "thread"),
+    "thread-merge": ({"agent"}, "thread"),
+    "email-split": ({"agent"}, "email"),
     "thread-presence": ({"agent"}, "thread"),
     "label-correct": ({"agent"}, "email"),
     "email-move": ({"agent"}, "email"),
