@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from classifier.models import Email
 from responses.models import DraftJob, OutgoingMessage
+from responses.models.job import MAX_ATTEMPTS
 from reviewdesk.backends import enqueue
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
@@ -29,7 +30,7 @@ def _unclassified() -> Waiting:
 
 
 def _undrafted() -> Waiting:
-    found = DraftJob.objects.filter(done_at__isnull=True)
+    found = DraftJob.objects.filter(done_at__isnull=True, attempts__lt=MAX_ATTEMPTS)
     return found.count(), found.order_by("queued_at").values_list("queued_at", flat=True).first()
 
 

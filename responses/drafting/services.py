@@ -108,7 +108,7 @@ def _request(email: Email) -> Request:
     said = [text for speaker, text in reversed(earlier) if speaker == CUSTOMER]
     written = _short(email_text(email.subject, email.body))
     asked = f"{topic}: {written}" if topic else written
-    hits = find(Query([asked, *map(_short, said)], email.department_id), k=PASSAGES)
+    hits = find(Query([asked, *map(_short, said)], email.department_id), k=PASSAGES, internal=False)
     return Request(
         subject=email.subject,
         body=email.body,
@@ -117,7 +117,7 @@ def _request(email: Email) -> Request:
         customer_name=email.customer.name.split(",")[0].strip(),
         signature=email.mailbox.signed,
         question=written,
-        hits=[h for h in hits if h.score >= PASSAGE_BAR and not h.internal],
+        hits=[h for h in hits if h.score >= PASSAGE_BAR],
         best_score=max((h.score for h in hits), default=None),
         earlier=earlier,
         hint=email.draft_job.hint,
@@ -223,11 +223,12 @@ def sweep_undrafted() -> int:
     """Queue again the drafts that no task is working on; returns how many."""
     now = timezone.now()
     forgotten = DraftJob.objects.filter(
-        _unheld(now), done_at__isnull=True, attempts__lt=MAX_ATTEMPTS, queued_at__lt=now - PATIENCE
-    )
+        _unheld(now), Q(swept_at__isnull=True) | Q(swept_at__lt=now - PATIENCE), done_at__isnull=True,
+        attempts__lt=MAX_ATTEMPTS, queued_at__lt=now - PATIENCE,
+    )  # fmt: skip
     _note_wanted()
     ids = list(forgotten.order_by("id").values_list("email_id", flat=True)[:500])
-    DraftJob.objects.filter(email_id__in=ids).update(queued_at=now)
+    DraftJob.objects.filter(email_id__in=ids).update(swept_at=now)
     for start in range(0, len(ids), EMAILS_PER_TASK):
         enqueue("workflow.write_drafts", ids[start : start + EMAILS_PER_TASK])
     return len(ids)

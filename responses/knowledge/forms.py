@@ -40,7 +40,11 @@ class DocumentForm(forms.Form):
     def documents(self) -> Iterator[dict]:
         """The fields of `add_document`, one by one; zips are opened. Raises DeskError for too many files."""
         given = self.cleaned_data
-        common = {name: given[name] for name in ("department", "doc_type", "internal")}
+        common = {
+            "department": given["department"],
+            "doc_type": given["doc_type"],
+            "internal": given["internal"] or None,
+        }
         if given["text"].strip():
             yield common | {"title": given["title"], "text": given["text"].replace("\r\n", "\n").strip()}
         for number, (name, data) in enumerate(_contents(given["uploads"])):
@@ -48,7 +52,7 @@ class DocumentForm(forms.Form):
                 raise DeskError(f"More than {MAX_FILES} files at once; use manage.py index_documents for them.")
             path = PurePosixPath(name)
             title = path.stem.replace("-", " ").replace("_", " ").strip().capitalize() or name
-            yield common | {"title": title, "slug": str(path.with_suffix("")), "file": (path.name, data)}
+            yield common | {"title": title, "slug": name, "file": (path.name, data)}
 
 
 def _contents(files) -> Iterator[tuple[str, bytes]]:

@@ -23,14 +23,19 @@ from reviewdesk.backends import enqueue
 from reviewdesk.errors import BackendError, DeskError
 
 logger = logging.getLogger(__name__)
+MAX_CHARACTERS = 5_000_000
 BATCH = 16  # passages embedded between two signs of life
-WORK = timedelta(seconds=120)
+WORK = timedelta(seconds=300)  # reading a large file gives no sign of life
 MAX_ATTEMPTS = 3
 Status = Document.Status
 
 
 class _Overtaken(Exception):
     """The document was changed, or given to another worker, meanwhile."""
+
+
+class _EmbedderChanged(Exception):
+    """The search went over to another embedder while these vectors were made."""
 
 
 def index_documents(*, ids: Sequence[int]) -> int:
@@ -44,6 +49,8 @@ def index_documents(*, ids: Sequence[int]) -> int:
 def index_document(*, pk: int) -> bool:
     """Make a waiting document's passages; what it had before stays until they are whole."""
     now = timezone.now()
+    worn_out = Document.objects.filter(_unheld(now), pk=pk, status=Status.INDEXING, attempt__gte=MAX_ATTEMPTS)
+    worn_out.update(status=Status.FAILED, error=f"its worker died {MAX_ATTEMPTS} times; the file may be too large")
     claimed = Document.objects.filter(_unheld(now), pk=pk, status__in=[Status.WAITING, Status.INDEXING])
     until = now + WORK
     if not claimed.update(status=Status.INDEXING, work_until=until, attempt=F("attempt") + 1):
@@ -54,6 +61,10 @@ def index_document(*, pk: int) -> bool:
         _index(document)
     except _Overtaken:
         return False
+    except _EmbedderChanged:
+        mine = Document.objects.filter(pk=pk, status=Status.INDEXING, work_until=document.work_until)
+        mine.update(status=Status.WAITING, work_until=None, attempt=0)
+        return False
     except Exception as error:
         _fail(document, error)
         return False
@@ -62,9 +73,12 @@ def index_document(*, pk: int) -> bool:
 
 def _index(document: Document) -> None:
     reading = _read(document)
-    if reading.doc_type in Document.Type.values:
-        document.doc_type = reading.doc_type
-    document.title = (reading.title or document.title)[:200]
+    if len(reading.text) > MAX_CHARACTERS:
+        raise DeskError(f"holds {len(reading.text):,} characters; allowed: {MAX_CHARACTERS:,}, so split it")
+    if not document.details_kept:
+        if reading.doc_type in Document.Type.values:
+            document.doc_type = reading.doc_type
+        document.title = (reading.title or document.title)[:200]
     embedder = embedder_of(state().embedder or settings.EMBEDDER)
     passages = [_under(document.title, p) for p in chunk(reading.text, embedder.tokenizer)]
     vectors: list[np.ndarray] = []
@@ -111,6 +125,8 @@ def _store(document: Document, reading: Reading, passages, vectors: Sequence[np.
             doc_type=document.doc_type, error=reading.note, done=len(passages), total=len(passages),
         ):  # fmt: skip
             raise _Overtaken
+        if state().embedder not in ("", embedder.name):  # the revision's row is held: it cannot change any more
+            raise _EmbedderChanged
         Passage.objects.filter(document=document).delete()
         rows = Passage.objects.bulk_create(
             Passage(document=document, position=i, heading=p.heading[:500], text=p.text, start=p.start, end=p.end)

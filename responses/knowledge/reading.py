@@ -174,9 +174,7 @@ def _faq(data: bytes) -> Reading:
         shown = ", ".join(columns)[:200] or "(none)"
         raise DeskError(f"has the columns {shown}; needed: question and answer")
     pairs = [((r[columns["question"]] or "").strip(), (r[columns["answer"]] or "").strip()) for r in rows]
-    return Reading(
-        "\n\n".join(f"## {' '.join(q.split())}\n\n{a}" for q, a in pairs if q and a), doc_type="faq", note=note
-    )
+    return Reading("\n\n".join(f"## {' '.join(q.split())}\n\n{a}" for q, a in pairs if q and a), note=note)
 
 
 READERS: dict[str, Callable[[bytes], Reading]] = {

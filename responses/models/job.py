@@ -13,6 +13,9 @@ class DraftJob(models.Model):
     email = models.OneToOneField(Email, models.CASCADE, related_name="draft_job")
     department = models.ForeignKey(Department, models.PROTECT, related_name="+")
     queued_at = models.DateTimeField()
+    swept_at = models.DateTimeField(
+        null=True, help_text="When the sweeper queued it again; `queued_at` is when it was asked for."
+    )
     work_until = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -55,6 +55,9 @@ class Document(models.Model):
     error = models.TextField(blank=True)
     done = models.PositiveIntegerField(default=0, help_text="Passages embedded so far.")
     total = models.PositiveIntegerField(default=0)
+    details_kept = models.BooleanField(
+        default=False, help_text="Title and kind were set by a person: a file's own are ignored."
+    )
     attempt = models.PositiveIntegerField(default=0)
     work_until = models.DateTimeField(null=True)
     revision = models.BigIntegerField(default=0, db_index=True)

@@ -30,7 +30,7 @@ LEASE = timedelta(seconds=120)
 CHUNK, CHUNK_BYTES = 200, 20 * 2**20
 MAX_WORDS = 1_000  # characters of a question that are searched by words
 META = "reviewdesk"  # in the mapping's _meta, whose values must be objects
-PERMANENT = (400, 401, 403)
+PERMANENT = (401, 403)  # a 400 may pass: while the embedder changes, vectors and index differ in length
 
 
 class ElasticRetriever:
@@ -91,6 +91,9 @@ class ElasticRetriever:
     def _catch_up(self, now: KnowledgeState, dimension: int) -> int:
         index, taken = self._index_name(now), 0
         at = self._revision(index, dimension)
+        if at > state().revision:  # the database was put back to an earlier day
+            self._client.indices.delete(index=index)
+            at = self._revision(index, dimension)
         if at < now.revision or at < 0:
             for change in changes_since(at, embedder=now.embedder):
                 _claim(renew=True)

@@ -3,7 +3,9 @@
 Every search first asks the database for its revision and takes over what changed.
 """
 
+import logging
 import re
+import sqlite3
 from threading import Lock
 
 import numpy as np
@@ -13,6 +15,8 @@ from responses.models import KnowledgeState, PassageVectors
 from responses.retrieval.base import CANDIDATES, Candidates, Query
 from responses.retrieval.changes import changes_since, state
 from responses.retrieval.index_file import IndexFile, Matrix
+
+logger = logging.getLogger(__name__)
 
 
 class EmbeddedRetriever:
@@ -25,6 +29,19 @@ class EmbeddedRetriever:
         self._matrix: Matrix | None = None
 
     def candidates(self, query: Query, vector: np.ndarray, n: int = CANDIDATES) -> Candidates:
+        try:
+            return self._candidates(query, vector, n)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            logger.warning("the index is damaged and is built again: %s", error)
+            with self._lock:
+                if self._file is not None:
+                    self._file.start_anew()
+                self._matrix = None
+            return self._candidates(query, vector, n)
+
+    def _candidates(self, query: Query, vector: np.ndarray, n: int) -> Candidates:
         with self._lock:
             file, _ = self._caught_up()
             if file is None:
@@ -46,6 +63,9 @@ class EmbeddedRetriever:
         if file is None:
             return None, 0
         at = file.revision
+        if at > now.revision and at > state().revision:  # the database was put back to an earlier day
+            file.start_anew()
+            at, self._matrix = file.revision, None
         if at < now.revision or at < 0:
             for change in changes_since(at, embedder=now.embedder):
                 documents = [d.pk for d in change.documents]

@@ -178,6 +178,8 @@ class IndexFile:
     def _open(self) -> None:
         try:
             self._connect()
+        except sqlite3.OperationalError:
+            raise  # busy, or no room: not damaged
         except sqlite3.DatabaseError as error:
             logger.warning("%s is damaged and is built again: %s", self.path, error)
             self._start_anew()
@@ -200,6 +202,11 @@ class IndexFile:
         db.execute(f"CREATE VIRTUAL TABLE temp.query USING fts5(word, tokenize='{TOKENIZE}')")
         db.execute("CREATE VIRTUAL TABLE temp.query_terms USING fts5vocab('temp', 'query', 'instance')")
         self._vocabularies: set[int] = set()
+
+    def start_anew(self) -> None:
+        """Throw away what is there, whatever its state."""
+        with self._lock:
+            self._start_anew()
 
     def _start_anew(self) -> None:
         self._connection.close()
@@ -224,6 +231,8 @@ class IndexFile:
             try:
                 if self.path.exists():
                     return self._revision()
+            except sqlite3.OperationalError:
+                raise
             except sqlite3.DatabaseError as error:
                 logger.warning("%s is damaged and is built again: %s", self.path, error)
             self._start_anew()
@@ -269,11 +278,13 @@ class IndexFile:
         """All vectors, read at one revision."""
         with self._lock:
             self._connection.execute("BEGIN")
-            revision = self._revision()
-            rows = self._connection.execute(
-                "SELECT id, department, vectors FROM passage ORDER BY department, id"
-            ).fetchall()
-            self._connection.execute("COMMIT")
+            try:
+                revision = self._revision()
+                rows = self._connection.execute(
+                    "SELECT id, department, vectors FROM passage ORDER BY department, id"
+                ).fetchall()
+            finally:
+                self._connection.execute("COMMIT")
         vectors = np.frombuffer(b"".join(v for _, _, v in rows), dtype=np.float16).astype(np.float32)
         counts = np.array([len(v) for _, _, v in rows], dtype=np.int64) // (2 * self._dimension)
         starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64) if rows else np.zeros(0, np.int64)

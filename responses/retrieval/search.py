@@ -32,8 +32,11 @@ class Hit:
     rank_by_vector: int | None = None
 
 
-def find(query: Query, *, k: int = K) -> list[Hit]:
-    """The k best passages of the department, best first; the same text stands once. Raises BackendError."""
+def find(query: Query, *, k: int = K, internal: bool = True) -> list[Hit]:
+    """The k best passages of the department, best first; the same text stands once.
+
+    Without `internal`, documents for agents only are left out. Raises BackendError.
+    """
     embedder = serving_embedder()
     if embedder is None or not any(turn.strip() for turn in query.turns):
         return []
@@ -47,7 +50,7 @@ def find(query: Query, *, k: int = K) -> list[Hit]:
     seen: set[str] = set()
     for start in range(0, len(ranked), 2 * k):
         some = ranked[start : start + 2 * k]
-        known = _load(some, vector, embedder.name)
+        known = _load(some, vector, embedder.name, query.department_id, internal)
         for passage in some:
             if passage not in known:  # deleted or retired since the index was written
                 continue
@@ -72,10 +75,14 @@ def serving_embedder() -> Embedder | None:
     return embedder_of(name) if name else None
 
 
-def _load(passages: Sequence[int], vector: np.ndarray, embedder: str):
-    """Passage id → (passage with its document, cosine of its best window), of documents that are searched."""
+def _load(passages: Sequence[int], vector: np.ndarray, embedder: str, department_id: int, internal: bool):
+    """Passage id → (passage with its document, cosine of its best window), of the department's documents that are searched."""
     off = (Document.Status.RETIRED, Document.Status.DELETED)
-    rows = PassageVectors.objects.filter(passage__in=passages, embedder=embedder)
+    rows = PassageVectors.objects.filter(
+        passage__in=passages, embedder=embedder, passage__document__department=department_id
+    )
+    if not internal:
+        rows = rows.filter(passage__document__internal=False)
     rows = rows.exclude(passage__document__status__in=off).select_related("passage__document")
     return {
         r.passage_id: (

@@ -202,7 +202,9 @@ def test_one_process_writes_at_a_time(server):
     assert server.retriever.catch_up() == 1
 
 
-@pytest.mark.parametrize(("status", "permanent"), [(401, True), (403, True), (429, False), (500, False), (503, False)])
+@pytest.mark.parametrize(
+    ("status", "permanent"), [(401, True), (403, True), (400, False), (429, False), (500, False), (503, False)]
+)
 def test_a_refusal_says_whether_to_wait(server, status, permanent):
     server.fail = (status, "not now")
     with pytest.raises(BackendError, match=f"Elasticsearch answered {status}") as error:

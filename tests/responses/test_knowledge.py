@@ -1,5 +1,6 @@
 """Documents: added, replaced, retired, deleted; passages and vectors made by workers that may die; an embedder changed."""
 
+import os
 from datetime import timedelta
 
 import numpy as np
@@ -10,9 +11,18 @@ from django.utils import timezone
 from ml.embedding import Embedder
 from responses.knowledge import indexing
 from responses.knowledge.indexing import change_embedder, index_document, index_documents, sweep_documents
-from responses.knowledge.services import add_document, delete, restore, retire, store_document
+from responses.knowledge.services import (
+    add_document,
+    change_document,
+    delete,
+    replace_document,
+    restore,
+    retire,
+    slug_of,
+    store_document,
+)
 from responses.models import Document, KnowledgeState, Passage, PassageVectors
-from responses.retrieval import embedders
+from responses.retrieval import base, embedders
 from responses.retrieval.base import Query
 from responses.retrieval.search import find
 from reviewdesk.audit.models import AuditEvent
@@ -192,12 +202,105 @@ def test_the_command_takes_folders_and_zips_and_names_what_it_cannot_read(db, tm
     assert "2 of 3 documents indexed" in out.out and "b.pdf: is no PDF" in out.err
     refunds = Document.objects.get(title="Refunds")
     assert (refunds.doc_type, refunds.passages.get().text) == ("policy", "Refunds take five days.")
-    assert Document.objects.get(slug="c").passages.get().heading == "How long?"
+    assert Document.objects.get(slug="c-csv").passages.get().heading == "How long?"
     with pytest.raises(CommandError, match="no document could be indexed"):
         call_command("index_documents", tmp_path / "docs" / "b.pdf", department="it")
     with pytest.raises(CommandError, match="hold no file"):
         (tmp_path / "empty").mkdir()
         call_command("index_documents", tmp_path / "empty", department="it")
+
+
+def test_the_embedder_changing_under_a_worker_sends_it_back(db, monkeypatch):
+    document = add()
+    embed = indexing.embed
+
+    def swapped(*args):
+        KnowledgeState.objects.update_or_create(pk=1, defaults={"embedder": "other"})
+        return embed(*args)
+
+    monkeypatch.setattr(indexing, "embed", swapped)
+    KnowledgeState.objects.update_or_create(pk=1, defaults={"embedder": "all-MiniLM-L6-v2"})
+    assert not index_document(pk=document.pk)
+    document.refresh_from_db()
+    assert document.status == STATUS.WAITING and not Passage.objects.exists()
+
+
+def test_a_document_that_kills_its_workers_is_given_up(db):
+    document = add()
+    Document.objects.update(status=STATUS.INDEXING, attempt=3, work_until=timezone.now() - timedelta(seconds=1))
+    assert not index_document(pk=document.pk)
+    document.refresh_from_db()
+    assert document.status == STATUS.FAILED and "died 3 times" in document.error
+
+
+@pytest.mark.parametrize(
+    "names", [("退款政策", "運送"), ("terms.pdf", "terms.docx"), ("a/b.md", "c/b.md"), ("!!!", "???")]
+)
+def test_different_names_are_different_documents(names):
+    assert len({slug_of(name) for name in names}) == 2 and all(map(slug_of, names))
+
+
+def test_details_that_a_person_set_outlive_the_files_own(document):
+    file = ("help.md", b"---\ntitle: From the file\ndoc_type: policy\n---\nWords.")
+    add(file=file, text="")
+    index_document(pk=document.pk)
+    document.refresh_from_db()
+    assert (document.title, document.doc_type) == ("From the file", "policy")
+    it = document.department
+    change_document(document=document, title="Mine", department=it, doc_type="faq", internal=True)
+    index_document(pk=document.pk)
+    replace_document(document=Document.objects.get(), file=("new.md", file[1] + b" More."))
+    index_document(pk=document.pk)
+    document.refresh_from_db()
+    assert (document.title, document.doc_type, document.internal) == ("Mine", "faq", True)
+    add(text="Again.")
+    assert Document.objects.get().internal, "adding it again does not make it public"
+
+
+def test_details_of_a_retired_document_leave_it_retired_and_a_deleted_one_stays_deleted(document):
+    fields = {"title": "T", "department": document.department, "doc_type": "faq", "internal": False}
+    retire(document=document)
+    change_document(document=document, **fields)
+    assert Document.objects.get().status == STATUS.RETIRED and texts() == []
+    delete(document=document)
+    with pytest.raises(DeskError, match="was deleted meanwhile"):
+        change_document(document=document, **fields)
+
+
+def test_files_of_earlier_versions_leave_the_disk(document, django_capture_on_commit_callbacks):
+    paths = []
+    for words in (b"One.", b"Two."):
+        with django_capture_on_commit_callbacks(execute=True):
+            paths.append(add(file=("help.md", words), text="").file.path)
+    assert [os.path.exists(p) for p in paths] == [False, True]
+    with django_capture_on_commit_callbacks(execute=True):
+        delete(document=Document.objects.get())
+    assert not os.path.exists(paths[1])
+
+
+def test_an_index_that_is_ahead_of_a_restored_database_starts_anew(document):
+    for _ in range(3):
+        retire(document=document)
+        restore(document=document)
+    assert texts()
+    KnowledgeState.objects.update(revision=1)
+    Document.objects.update(revision=1)
+    add(slug="new", title="New", text="Parking costs 40 euros.")
+    index_document(pk=Document.objects.get(slug="new").pk)
+    assert "40 euros" in texts("What does parking cost?")[0]
+
+
+def test_a_damaged_page_of_the_index_is_noticed_in_a_search(document):
+    assert texts()
+    backend = base.retriever.get()
+    file = backend._file
+    file._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = file.path.stat().st_size
+    with file.path.open("r+b") as stream:
+        stream.seek(8192)
+        stream.write(b"\xff" * (size - 8192))
+    backend._matrix = None
+    assert "30 minutes" in texts()[0]
 
 
 def test_store_document_indexes_at_once(db):

@@ -50,7 +50,7 @@ def test_a_zip_and_a_written_text(desk, tmp_path):
         archive.writestr("sub/b.txt", "Two.")
     answer = upload(desk, SimpleUploadedFile("all.zip", data.getvalue()), title="Three", text="Written here.")
     assert answer.url == reverse("knowledge")
-    assert sorted(Document.objects.values_list("slug", flat=True)) == ["a", "subb", "three"]
+    assert sorted(Document.objects.values_list("slug", flat=True)) == ["a-md", "sub-b-txt", "three"]
     page = desk.get(reverse("knowledge")).content.decode()
     assert page.count("every 1s") == 3, "rows ask again while they wait"
     row = desk.get(reverse("document-row", args=[Document.objects.first().pk])).content.decode()

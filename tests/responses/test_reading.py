@@ -103,7 +103,7 @@ def test_plain_text_in_any_charset(encoding):
 
 def test_a_faq_table():
     found = read_file("faq.csv", b"Question,Answer\nHow long?,Two weeks.\n,no question\nWho?,\n")
-    assert (found.text, found.doc_type) == ("## How long?\n\nTwo weeks.", "faq")
+    assert found.text == "## How long?\n\nTwo weeks."
     with pytest.raises(DeskError, match="faq.csv: has the columns q, a; needed: question and answer"):
         read_file("faq.csv", b"q,a\n1,2\n")
 

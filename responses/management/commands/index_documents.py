@@ -53,8 +53,8 @@ class Command(DeskCommand):
         title = path.stem.replace("-", " ").replace("_", " ").strip().capitalize() or name
         try:
             document = store_document(
-                department=department, title=title, slug=str(path.with_suffix("")), doc_type=options["doc_type"],
-                internal=options["internal"], file=(path.name, data),
+                department=department, title=title, slug=name, doc_type=options["doc_type"],
+                internal=options["internal"] or None, file=(path.name, data),
             )  # fmt: skip
         except DeskError as error:
             return error.message
