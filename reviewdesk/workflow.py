@@ -23,7 +23,10 @@ logger = logging.getLogger(__name__)
 
 def process(*, ids: Sequence[int]) -> None:
     """Take emails as far as they can go now."""
-    note_bounces(ids=ids)
+    try:
+        note_bounces(ids=ids)
+    except Exception:
+        logger.exception("bounces could not be noted; the emails go on")
     classify(ids=ids)
     draft(ids=ids)
 

@@ -238,13 +238,18 @@ def _written(text: str) -> str:
             found.append(json.loads(f'"{part}"'))
         except ValueError:  # cut within an escape
             found.append(part.rpartition("\\")[0])
-    return " ".join(found)
+    return _whole(" ".join(found))
+
+
+def _whole(text: str) -> str:
+    """Without halves of characters, which no database takes."""
+    return text.encode("utf-8", errors="replace").decode()
 
 
 def _parsed(answer: _Answer) -> list[tuple[str, list[int]]]:
     try:
         rows = json.loads("".join(answer.parts))["sentences"]
-        return [(str(r["text"]).strip(), [int(n) for n in r["sources"]]) for r in rows]
+        return [(_whole(str(r["text"])).strip(), [int(n) for n in r["sources"]]) for r in rows]
     except (ValueError, KeyError, TypeError):
         raise _Refused("the model's answer is not the JSON that was asked for") from None
 

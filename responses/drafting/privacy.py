@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_CARD = re.compile(r"(?<![\w-])(?:\d[ -]?){12,18}\d(?![\w-])")
-_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?!\w)")
+_GAP = r"[ .\u00a0\u202f-]?"
+_CARD = re.compile(rf"(?<![\w-])\d(?:{_GAP}\d){{12,}}")
+_IBAN = re.compile(rf"(?<!\w)[A-Z]{{2}}\d{{2}}(?:{_GAP}[A-Z0-9]){{11,}}")
 _IDS = re.compile(
     r"(?<![\w-])(?:\d{3}-\d{2}-\d{4}"  # United States, social security
     r"|[A-CEGHJ-PR-TW-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]"  # United Kingdom, national insurance
@@ -23,6 +24,9 @@ _IDS = re.compile(
     r"|[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z])(?![\w-])"  # Italy, codice fiscale
 )
 _PHONE = re.compile(r"(?<![\w/.-])(?:\+|00)\d[\d ()/.-]{7,18}\d(?![\w-])|(?<![\w/.-])\(?0\d{1,5}\)?[ /.-]?\d[\d /.-]{4,12}\d(?![\w-])|(?<![\w/.-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])")  # fmt: skip
+
+
+SHORTEST, LONGEST = 13, 60  # characters of a card number or an IBAN, gaps included
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,20 @@ def mask(text: str) -> Masked:
 
 
 def _replacer(kind: str, names: dict[str, str], holds: Callable[[str], bool]) -> Callable[[re.Match], str]:
-    def replace(match: re.Match) -> str:
-        value = match.group()
-        if not holds(value):
-            return value
+    """Masks the longest beginning of a match that holds; what follows it, such as an expiry date, may hold again."""
+
+    def placeholder(value: str) -> str:
         taken = sum(name.startswith(f"[{kind}-") for name in names.values())
         return names.setdefault(value, f"[{kind}-{taken + 1}]")
+
+    def replace(match: re.Match) -> str:
+        whole = match.group()
+        if holds(whole):
+            return placeholder(whole)
+        for end in range(min(len(whole), LONGEST), SHORTEST - 1, -1) if kind in ("CARD", "IBAN") else ():
+            if whole[end - 1].isalnum() and holds(whole[:end]):
+                return placeholder(whole[:end]) + whole[end:]
+        return whole
 
     return replace
 
@@ -69,7 +81,7 @@ def _luhn(value: str) -> bool:
 
 def _iban(value: str) -> bool:
     """Source: ISO 13616, check by ISO 7064 MOD 97-10."""
-    plain = value.replace(" ", "")
+    plain = re.sub(r"\W", "", value)
     moved = plain[4:] + plain[:4]
     return 15 <= len(plain) <= 34 and int("".join(str(int(c, 36)) for c in moved)) % 97 == 1
 

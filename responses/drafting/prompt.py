@@ -45,8 +45,8 @@ def build_prompt(request: Request, tokenizer: Tokenizer) -> Prompt:
     earlier = _earlier(request.earlier, min(EARLIER_TOKENS, PASSAGE_TOKENS + EARLIER_TOKENS - used), tokenizer)
     room = WINDOW - ANSWER_TOKENS - TEMPLATE_TOKENS - PASSAGE_TOKENS - EARLIER_TOKENS
     email = _cut(email_text(request.subject, request.body), max(room, QUESTION_TOKENS), tokenizer)
-    said = mask("\x1e".join([request.customer_name, email, *earlier]))
-    _, email, *earlier = said.text.split("\x1e")
+    said = mask("\x1e".join([request.hint, email, *earlier]))
+    hint, email, *earlier = said.text.split("\x1e")
     fence = f"<<<{secrets.token_hex(6)}>>>"
 
     def fenced(text: str) -> str:
@@ -59,8 +59,8 @@ def build_prompt(request: Request, tokenizer: Tokenizer) -> Prompt:
     if earlier:
         parts.append("Earlier in this conversation:\n" + fenced("\n\n".join(earlier)))
     parts.append(f"The customer's email{f' (about: {request.topic})' if request.topic else ''}:\n{fenced(email)}")
-    if request.hint:
-        parts.append(f"The agent asks for this draft: {request.hint}")
+    if hint:
+        parts.append(f"The agent asks for this draft: {hint}")
     template = (TEMPLATES / f"{VERSION}.txt").read_text(encoding="utf-8")
     return Prompt(template.replace("{fence}", fence), "\n\n".join(parts), hits, said)
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import perf_counter
 
 from django.db import transaction
@@ -13,7 +13,7 @@ from classifier.models import Email, Thread
 from ml.tokenizing import email_text
 from responses.drafting.base import PASSAGE_BAR, PASSAGES, Reply, Request, drafter
 from responses.drafting.grounding import Evidence, Passage, check_draft
-from responses.models import Draft, DraftJob, DraftSource, OutgoingMessage
+from responses.models import Draft, DraftAttachment, DraftJob, DraftSource, OutgoingMessage
 from responses.models.job import MAX_ATTEMPTS
 from responses.retrieval.base import Query
 from responses.retrieval.search import find, serving_embedder
@@ -87,6 +87,7 @@ def _write(email_id: int) -> bool:
     mine = DraftJob.objects.filter(_unheld(now), email_id=email_id, done_at__isnull=True, attempts__lt=MAX_ATTEMPTS)
     if not mine.update(work_until=now + WORK):
         return False
+    asked = DraftJob.objects.values_list("queued_at", flat=True).get(email=email_id)
     email = Email.objects.select_related(
         "department", "customer", "subtype", "thread", "draft_job", "mailbox__department"
     ).get(pk=email_id)
@@ -95,7 +96,9 @@ def _write(email_id: int) -> bool:
         request = _request(email)
         reply = drafter.get().draft(request, _tell(email))
         took = (perf_counter() - start) * 1000
-        store_draft(email=email, reply=reply, latency_ms=took, best_score=request.best_score, hint=request.hint)
+        store_draft(
+            email=email, reply=reply, asked=asked, latency_ms=took, best_score=request.best_score, hint=request.hint
+        )
     except Exception as error:
         _note_failure(email_id, error)
         return False
@@ -149,19 +152,21 @@ def _tell(email: Email) -> Callable[[str], None]:
 
 
 def store_draft(
-    *, email: Email, reply: Reply, latency_ms: float, best_score: float | None = None, hint: str = ""
+    *, email: Email, reply: Reply, asked: datetime, latency_ms: float, best_score: float | None = None, hint: str = ""
 ) -> Draft | None:
     """Put a new draft in the place of the live one, and close the job.
 
-    None, and the live one stays, when it was approved or edited after the new one was asked for.
+    None, and the live one stays, when it was approved or edited after the new one was asked for. `asked` is when the job
+    was queued that this answers. Copies and files move over to the new draft.
     """
     with transaction.atomic():
-        jobs = DraftJob.objects.filter(email=email)
-        asked = jobs.get().queued_at
+        jobs = DraftJob.objects.filter(email=email, queued_at=asked)
         kept = Q(status=Draft.Status.APPROVED) | Q(status__in=LIVE, edited_by__isnull=False, saved_at__gt=asked)
-        jobs.update(done_at=timezone.now(), work_until=None, error="", partial="")
+        if not jobs.update(done_at=timezone.now(), work_until=None, error="", partial=""):
+            return None  # asked for anew meanwhile: the next one is written to that
         if email.drafts.filter(kept).exists():
             return None
+        before = email.drafts.filter(status__in=LIVE).first()
         email.drafts.filter(status__in=LIVE).update(status=Draft.Status.REPLACED)
         draft = Draft.objects.create(
             email=email,
@@ -177,7 +182,10 @@ def store_draft(
             best_score=best_score,
             hint=hint,
             grounding=_checked(email, reply),
+            cc=before.cc if before else "",
+            bcc=before.bcc if before else "",
         )
+        DraftAttachment.objects.filter(draft=before).update(draft=draft)
         DraftSource.objects.bulk_create(
             DraftSource(
                 draft=draft,

@@ -72,13 +72,14 @@ def groups() -> dict[str, list[Group]]:
 
 
 def _group(name: str, drafts: Sequence[Draft], sent_at: dict) -> Group:
-    sent = [d for d in drafts if d.status == Draft.Status.SENT]
+    written = [d for d in drafts if d.generated_body]  # what an agent wrote where nothing was found is theirs
+    sent = [d for d in written if d.status == Draft.Status.SENT]
     waits = [(sent_at[d.pk] - d.email.received_at).total_seconds() / 60 for d in sent if d.pk in sent_at]
     return Group(
         name,
         len(drafts),
         sum(not d.generated_body for d in drafts),
-        sum(d.status in ENDED for d in drafts),
+        sum(d.status in ENDED for d in written),
         len(sent),
         sum(d.body == d.generated_body for d in sent),
         median(changed(d.generated_body, d.body) for d in sent[:COMPARED]) if sent else None,

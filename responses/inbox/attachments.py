@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from responses.inbox.services import EDITABLE
 from responses.models import Draft, DraftAttachment
@@ -31,6 +31,7 @@ def attach(*, draft: Draft, files: Sequence[UploadedFile], user: User) -> list[D
                 f"{len(files)} files make {size:,} bytes; allowed: {MAX_BYTES:,} bytes in {MAX_FILES} files a reply"
             )
         added = [_store(now, file) for file in files]
+        Draft.objects.filter(pk=now.pk).update(version=F("version") + 1)  # who has it open shall see the files first
         record(action="attach", target=now.email, actor=user, draft=now.pk, files=[a.filename for a in added])
     return added
 
@@ -46,6 +47,7 @@ def detach(*, attachment: DraftAttachment, user: User) -> None:
     draft = Draft.objects.get(pk=attachment.draft_id)
     if draft.status not in EDITABLE:
         raise Conflict(f"This draft is {draft.get_status_display().lower()} by now.", code="already_done")
+    Draft.objects.filter(pk=draft.pk).update(version=F("version") + 1)
     record(action="detach", target=draft.email, actor=user, draft=draft.pk, file=attachment.filename)
     attachment.file.delete(save=False)
     attachment.delete()

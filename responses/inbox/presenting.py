@@ -12,7 +12,7 @@ from classifier.models import Email, Thread
 from ml.quoting import SplitText, split_quoted
 from ml.tokenizing import email_text
 from responses.drafting.grounding import Evidence, Passage, bare, sentences_of
-from responses.inbox.queries import canned_replies, earlier_drafts, reply_state
+from responses.inbox.queries import canned_replies, earlier_drafts, left_over, reply_state, unsettled
 from responses.models import Draft, Note, OutgoingMessage
 
 MAX_SHOWN = 50_000
@@ -117,5 +117,7 @@ def reply_context(email: Email) -> dict[str, Any]:
         "grounding": present_grounding(state.draft) if shown and state.draft else None,
         "earlier": earlier_drafts(email),
         "everybody": everybody(email),
+        "left_over": left_over(email),
+        "unsettled": unsettled(email),
         "canned": canned_replies(email),
     }

@@ -119,6 +119,19 @@ def earlier_drafts(email: Email) -> list[Draft]:
     return list(email.drafts.filter(status__in=past).exclude(body="").order_by("-pk")[:EARLIER])
 
 
+def left_over(email: Email) -> list[Draft]:
+    """Words that an agent wrote for an earlier email of the thread, and that never left."""
+    drafts = Draft.objects.filter(email__thread=email.thread_id, status__in=LIVE[:2], edited_by__isnull=False)
+    return list(drafts.exclude(email=email.pk).exclude(body="").select_related("edited_by").order_by("-pk")[:EARLIER])
+
+
+def unsettled(email: Email) -> list[OutgoingMessage]:
+    """Replies to other emails of the thread that did not leave, or of which nobody knows."""
+    lost = (OutgoingMessage.Status.FAILED, OutgoingMessage.Status.UNKNOWN)
+    found = OutgoingMessage.objects.filter(email__thread=email.thread_id, status__in=lost).exclude(email=email.pk)
+    return list(found.select_related("approved_by", "email").order_by("-pk")[:EARLIER])
+
+
 def canned_replies(email: Email) -> list[Document]:
     """The department's ready-made replies."""
     ready = Document.objects.filter(department=email.department_id, doc_type=Document.Type.CANNED, internal=False)

@@ -73,8 +73,8 @@ def draft_detach(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def draft_take(request: DeskRequest, pk: int, earlier: int) -> HttpResponse:
     """Put the words of an earlier draft in the place of the live one's."""
-    draft = get_object_or_404(Draft, pk=pk)
-    words = get_object_or_404(Draft, pk=earlier, email=draft.email_id).body
+    draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
+    words = get_object_or_404(Draft, pk=earlier, email__thread=draft.email.thread_id).body
     services.save_draft(draft=draft, user=request.user, body=words, **checked(VersionForm(request.POST)))
     return draft_panel(request, draft.email_id)
 

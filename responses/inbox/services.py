@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from classifier.models import Email, Thread
 from responses.models import Draft
-from responses.sending.services import addresses
 from reviewdesk.audit.services import record
 from reviewdesk.errors import Conflict, DeskError
 from reviewdesk.people.models import User
@@ -21,11 +20,9 @@ def save_draft(
 ) -> Draft:
     """Store an edit made on top of `version`; None leaves the copies as they are.
 
-    Raises Conflict when somebody saved in between, DeskError for a copy that is no address.
+    Raises Conflict when somebody saved in between. Copies are checked when the reply is approved, not while they are typed.
     """
     copies = {"cc": draft.cc if cc is None else cc.strip(), "bcc": draft.bcc if bcc is None else bcc.strip()}
-    for line in copies.values():
-        addresses(line)
     if len(body) > MAX_BODY:
         message = f"The reply has {len(body):,} characters; allowed: {MAX_BODY:,}"
         raise DeskError(message, fields={"body": [message]})

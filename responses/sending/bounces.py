@@ -11,6 +11,12 @@ from reviewdesk.audit.services import record
 
 MAX_READ = 300_000
 _ID = re.compile(r"<[^<>\s@]+@[^<>\s]+>")
+_ACTION = re.compile(r"^action:", re.IGNORECASE | re.MULTILINE)
+_FAILED = re.compile(r"^action:[ \t]*failed", re.IGNORECASE | re.MULTILINE)
+_RECIPIENT = re.compile(
+    r"^(?:final|original)-recipient:[ \t]*(?:rfc822[ \t]*;)?[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE
+)
+_ADDRESS = re.compile(r"[\w.+-]{1,80}@[\w.-]{1,200}\w")
 _REASON = re.compile(r"^(?:diagnostic-code|status):\s*(.+(?:\n[ \t].+)*)", re.IGNORECASE | re.MULTILINE)
 Status = OutgoingMessage.Status
 
@@ -24,9 +30,13 @@ def note_bounces(*, ids: Sequence[int]) -> int:
 def _note(bounce: Email) -> int:
     """A bounce quotes the headers of what it returns, our Message-ID among them."""
     text = _whole(bounce)
+    if _ACTION.search(text) and not _FAILED.search(text):
+        return 0  # delayed, relayed or delivered: nothing came back
     reason = "; ".join(" ".join(r.split()) for r in _REASON.findall(text)[:2]) or bounce.subject
     noted = 0
     for message in OutgoingMessage.objects.filter(message_id__in=set(_ID.findall(text)), status=Status.SENT):
+        if message.to.lower() not in _recipients(text):
+            continue  # a copy came back; the customer has the reply
         with transaction.atomic():
             sent = OutgoingMessage.objects.filter(pk=message.pk, status=Status.SENT)
             if sent.update(status=Status.FAILED, error=f"It came back: {reason[:500]}"):
@@ -36,9 +46,19 @@ def _note(bounce: Email) -> int:
     return noted
 
 
+def _recipients(text: str) -> set[str]:
+    """Whom it could not be delivered to: by the report's fields, or where it has none, all addresses it names."""
+    named = _RECIPIENT.findall(text) if _RECIPIENT.search(text) else _ADDRESS.findall(text)
+    return {address.strip("<>").lower() for address in named}
+
+
 def _whole(bounce: Email) -> str:
     """The message as it came, or its text where only that was kept."""
     if not bounce.raw:
         return bounce.body[:MAX_READ]
-    with bounce.raw.open("rb") as stream:
+    try:
+        stream = bounce.raw.open("rb")
+    except OSError:
+        return bounce.body[:MAX_READ]
+    with stream:
         return stream.read(MAX_READ).decode("utf-8", errors="replace").replace("\r\n", "\n")

@@ -3,12 +3,13 @@
 import logging
 import re
 import smtplib
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import formataddr, getaddresses, make_msgid
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import BadHeaderError, EmailMessage
+from django.core.mail import BadHeaderError, EmailMessage, get_connection
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -60,7 +61,7 @@ def approve(*, draft: Draft, version: int, user: User) -> OutgoingMessage:
                 raise _stale(draft)
             draft.refresh_from_db()  # the very words that the version names
             body = without_source_numbers(draft.body, list(draft.sources.values_list("number", flat=True))).strip()
-            _check_sendable(email, body)
+            _check_sendable(email, draft, body)
             message = _outgoing(email, draft, body, user)
             record(action="approve reply", target=email, actor=user, outgoing=message.pk)
     except IntegrityError:
@@ -68,11 +69,12 @@ def approve(*, draft: Draft, version: int, user: User) -> OutgoingMessage:
     return message
 
 
-def _check_sendable(email: Email, body: str) -> None:
+def _check_sendable(email: Email, draft: Draft, body: str) -> None:
     if email.automatic:
         raise DeskError(f"This is {email.get_automatic_display().lower()}: it is never answered.")
     if not email.customer.address:
         raise DeskError("This email has no sender address to answer to.")
+    addresses(draft.cc), addresses(draft.bcc)
     if not body:
         raise DeskError("The reply is empty. Write something first.", fields={"body": ["is empty"]})
 
@@ -97,7 +99,7 @@ def _outgoing(email: Email, draft: Draft, body: str, user: User) -> OutgoingMess
         to=email.customer.address,
         cc=draft.cc,
         bcc=draft.bcc,
-        subject=subject.strip(),
+        subject=subject.strip()[:1000],
         body=body,
         message_id=make_msgid(domain=email.mailbox.address.partition("@")[2]),
         in_reply_to=email.message_id,
@@ -135,6 +137,14 @@ def settle_unknown(*, message: OutgoingMessage, sent: bool, user: User) -> None:
         if sent:
             _after_sending(OutgoingMessage.objects.select_related("email__thread").get(pk=message.pk))
         else:
+            live = (Draft.Status.READY, Draft.Status.NO_SOURCE)
+            if (
+                Draft.objects.filter(email=message.email_id, status=Draft.Status.APPROVED)
+                .exclude(pk=message.draft_id)
+                .exists()
+            ):
+                raise Conflict("Another reply to this email is on its way already.", code="already_done")
+            Draft.objects.filter(email=message.email_id, status__in=live).update(status=Draft.Status.REPLACED)
             Draft.objects.filter(pk=message.draft_id).update(status=Draft.Status.READY)
         record(action="settle reply", target=message.email, actor=user, outgoing=message.pk, sent=sent)
 
@@ -161,16 +171,51 @@ def _send(pk: int) -> bool:
     mine = OutgoingMessage.objects.filter(pk=pk, status=Status.SENDING)
     message = OutgoingMessage.objects.select_related("email__thread", "draft").get(pk=pk)
     try:
-        _mime(message).send()
+        refused = _deliver(message)
     except Exception as error:
         logger.exception("reply %s could not be sent", pk)
         status = Status.FAILED if isinstance(error, REFUSED) else Status.UNKNOWN
         mine.update(status=status, error=f"{type(error).__name__}: {error}")
         return False
+    said = "; ".join(f"{who}: {answer}" for who, answer in refused.items())
+    if message.to in refused:
+        mine.update(
+            status=Status.FAILED, error=f"The server refused the customer's address and took the copies: {said}"[:2000]
+        )
+        return False
     with transaction.atomic():
-        if mine.update(status=Status.SENT, sent_at=timezone.now()):
+        if mine.update(
+            status=Status.SENT, sent_at=timezone.now(), error=f"Refused copies: {said}"[:2000] if said else ""
+        ):
             _after_sending(message)
     return True
+
+
+def _deliver(message: OutgoingMessage) -> dict[str, str]:
+    """Hand a message to the mail server; returns the recipients that it refused, with its words.
+
+    smtplib raises only if all are refused, and Django drops what it returns otherwise.
+    """
+    refused: dict[str, str] = {}
+    connection, mail = get_connection(), _mime(message)
+    mail.connection = connection
+    connection.open()
+    server = getattr(connection, "connection", None)
+    if isinstance(server, smtplib.SMTP):
+        sendmail = server.sendmail
+
+        def noting(*args, **kwargs):
+            found = sendmail(*args, **kwargs)
+            refused.update({who: f"{code} {words.decode(errors='replace')}" for who, (code, words) in found.items()})
+            return found
+
+        server.sendmail = noting  # type: ignore[method-assign]
+    try:
+        mail.send()
+    finally:
+        with suppress(Exception):  # it has left by now, or failed already
+            connection.close()
+    return refused
 
 
 def _mime(message: OutgoingMessage) -> EmailMessage:

@@ -53,6 +53,14 @@ class Mailbox:
         return Counter(str(message_from_bytes(m, policy=default)["Message-ID"]) for m in self.received)
 
 
+class RefusingCustomers(Mailbox):
+    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
+        if address == "ann@example.com":
+            return "550 no such mailbox here"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+
 class Refusing(Mailbox):
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         return "550 no such mailbox here"
@@ -159,6 +167,19 @@ def test_a_refused_address_is_a_failure_and_said(db, smtp):
     assert send_due() == 0
     message = OutgoingMessage.objects.get()
     assert message.status == STATUS.FAILED and "550" in message.error
+
+
+@pytest.mark.parametrize(("to", "status"), [("ann@example.com", "failed"), ("bob@example.com", "sent")])
+def test_one_of_several_recipients_refused_is_said(db, smtp, to, status):
+    smtp(RefusingCustomers())
+    draft = make_draft(
+        make_classified(sender_address=to), cc="ann@example.com" if status == "sent" else "cc@example.com"
+    )
+    approve(draft=draft, version=1, user=make_user(role="agent"))
+    OutgoingMessage.objects.update(send_after=timezone.now())
+    send_due()
+    message = OutgoingMessage.objects.get()
+    assert message.status == status and "550 no such mailbox here" in message.error
 
 
 def test_a_server_that_is_away_is_a_failure_that_can_be_mended(db, settings):

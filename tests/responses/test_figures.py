@@ -56,8 +56,8 @@ def test_the_page(client, agent, db):
 
 BOUNCE = """Reporting-MTA: dns; mail.example.com
 
-Final-Recipient: rfc822; ann@example.com
-Action: failed
+Final-Recipient: rfc822; {to}
+Action: {action}
 Status: 5.1.1
 Diagnostic-Code: smtp; 550 5.1.1 no such
   user here
@@ -67,16 +67,35 @@ Subject: Re: Printer
 """
 
 
+def bounced(message: OutgoingMessage, to: str = "", action: str = "failed") -> str:
+    return BOUNCE.format(id=message.message_id, to=to or message.to, action=action)
+
+
+@pytest.mark.parametrize("fields", [{"action": "delayed"}, {"action": "delivered"}, {"to": "copy@x.example"}])
+def test_a_delay_and_a_copy_that_came_back_change_nothing(agent, fields):
+    message = sent(agent)
+    notice = make_email(automatic="bounce", body=bounced(message, **fields))
+    assert note_bounces(ids=[notice.pk]) == 0
+
+
+def test_a_bounce_beside_another_live_draft_can_be_settled(agent):
+    message = sent(agent)
+    other = make_draft(message.email, body="Another one.")
+    note_bounces(ids=[make_email(automatic="bounce", body=bounced(message)).pk])
+    message.refresh_from_db()
+    settle_unknown(message=message, sent=False, user=agent)
+    other.refresh_from_db()
+    assert other.status == "replaced"
+
+
 @pytest.mark.parametrize("raw", [True, False])
 def test_a_bounce_comes_back_to_its_thread(agent, raw):
     message = sent(agent)
     assert message.status == "sent" and Thread.objects.get(pk=message.email.thread_id).status == "answered"
-    bounce = make_email(
-        automatic="bounce", sender_address="mailer-daemon@example.com", body=BOUNCE.format(id=message.message_id)
-    )
+    bounce = make_email(automatic="bounce", sender_address="mailer-daemon@example.com", body=bounced(message))
     if raw:
         bounce.body = "see attached"
-        bounce.raw.save("b.eml", ContentFile(BOUNCE.format(id=message.message_id).encode()))
+        bounce.raw.save("b.eml", ContentFile(bounced(message).encode()))
     assert note_bounces(ids=[bounce.pk]) == 1 and note_bounces(ids=[bounce.pk]) == 0
     message.refresh_from_db()
     assert message.status == "failed" and "550 5.1.1 no such user here" in message.error
@@ -88,8 +107,8 @@ def test_a_bounce_comes_back_to_its_thread(agent, raw):
 
 def test_what_bounces_without_our_id_changes_nothing(agent):
     message = sent(agent)
-    stranger = make_email(automatic="bounce", body=BOUNCE.format(id="<other@x>"))
-    person = make_email(body=BOUNCE.format(id=message.message_id))
+    stranger = make_email(automatic="bounce", body=bounced(message).replace(message.message_id, "<other@x>"))
+    person = make_email(body=bounced(message))
     assert note_bounces(ids=[stranger.pk, person.pk]) == 0
 
 

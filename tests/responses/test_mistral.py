@@ -226,6 +226,10 @@ def test_the_prompt_stays_in_its_window():
         ("no card 4111-1111-1111-1112", "no card 4111-1111-1111-1112"),
         ("DE89 3704 0044 0532 0130 00 please", "[IBAN-1] please"),
         ("DE89 ABCD EFGH JKLM NOPQ RS please", "DE89 ABCD EFGH JKLM NOPQ RS please"),
+        ("4111 1111 1111 1111 12/27 123", "[CARD-1] 12/27 123"),
+        ("4111.1111.1111.1111", "[CARD-1]"),
+        ("4111\u00a01111\u00a01111\u00a01111 is mine", "[CARD-1] is mine"),
+        ("DE89370400440532013000 BIC COBADEFFXXX", "[IBAN-1] BIC COBADEFFXXX"),
         ("SSN 078-05-1120", "SSN [ID-1]"),
         ("call 030 1234567 or (555) 123-4567", "call [PHONE-1] or [PHONE-2]"),
         ("twice +44 20 7946 0958, +44 20 7946 0958", "twice [PHONE-1], [PHONE-1]"),
@@ -258,6 +262,23 @@ def test_orders_to_a_machine_are_seen(text):
 )  # fmt: skip
 def test_ordinary_mail_is_not_accused(text):
     assert injections(text) == []
+
+
+def test_half_a_character_does_not_reach_the_database(server, drafter):
+    server.next_ones = [
+        lambda http, asked: stream(http, ['{"sentences": [{"text": "Sorry \\ud83d", "sources": [1]}]}'])
+    ]
+    assert "Sorry ? [1]" in drafter.draft(ask()).body
+    assert mistral_api._written('{"text": "Sorry \\ud83d') == "Sorry ?"
+
+
+def test_a_hostile_text_takes_no_time():
+    import time
+
+    for text in ("Hi" + "\n" * 50_000 + "bye", "ignore " + "all " * 12_000, " " * 50_000, "you are now a " * 4_000):
+        start = time.perf_counter()
+        injections(text), mask(text)
+        assert time.perf_counter() - start < 2, text[:20]
 
 
 def test_language_by_little_words():

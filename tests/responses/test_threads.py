@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models import Mailbox, Thread
-from responses.drafting.services import request_draft, write_drafts
+from responses.drafting.services import request_draft, request_redraft, write_drafts
 from responses.inbox import threads
 from responses.inbox.attachments import attach
 from responses.inbox.forms import FilterForm
@@ -17,7 +17,7 @@ from responses.inbox.joining import merge, split
 from responses.inbox.queries import page_of
 from responses.inbox.services import save_draft
 from responses.knowledge.services import store_document
-from responses.models import OutgoingMessage, Presence
+from responses.models import DraftJob, OutgoingMessage, Presence
 from responses.sending.services import addresses, approve, send_due
 from reviewdesk.audit.models import AuditEvent
 from reviewdesk.errors import Conflict, DeskError
@@ -102,9 +102,11 @@ def test_a_colleague_who_has_it_open_is_named(desk, agent, thread):
 def test_copies_are_saved_checked_and_sent(desk, agent, thread):
     draft = make_draft(thread.latest_email)
     saved = save_draft(draft=draft, version=1, body="Hi", cc="Bob <bob@x.example>; eve@x.example", bcc="boss@x.example", user=agent)  # fmt: skip
+    half = save_draft(draft=saved, version=2, body="Hi", cc="bob@", user=agent)
     with pytest.raises(DeskError, match="is no address"):
-        save_draft(draft=saved, version=2, body="Hi", cc="not an address", user=agent)
-    approve(draft=saved, version=2, user=agent)
+        approve(draft=half, version=3, user=agent)
+    saved = save_draft(draft=half, version=3, body="Hi", cc="Bob <bob@x.example>; eve@x.example", user=agent)
+    approve(draft=saved, version=4, user=agent)
     OutgoingMessage.objects.update(send_after=timezone.now())
     send_due()
     (sent,) = mail.outbox
@@ -119,7 +121,10 @@ def test_files_leave_with_a_reply(desk, agent, thread):
     panel = post(desk, "draft-attach", draft, uploads=files)
     assert "größe.pdf" in panel and "a.txt" in panel
     post(desk, "draft-detach", draft.attachments.get(filename="a.txt"))
-    approve(draft=draft, version=1, user=agent)
+    with pytest.raises(Conflict, match="has changed this draft"):
+        approve(draft=draft, version=1, user=agent)
+    draft.refresh_from_db()
+    approve(draft=draft, version=draft.version, user=agent)
     with pytest.raises(Conflict, match="approved by now"):
         attach(draft=draft, files=files, user=agent)
     OutgoingMessage.objects.update(send_after=timezone.now())
@@ -151,6 +156,63 @@ def test_an_answer_to_what_is_no_longer_the_last_word_is_stale(agent, thread):
     with pytest.raises(Conflict, match="has written again") as error:
         approve(draft=draft, version=1, user=agent)
     assert error.value.code == "stale"
+
+
+def test_what_was_written_for_an_earlier_email_can_be_used_for_the_newer(desk, agent, thread):
+    written = save_draft(draft=make_draft(thread.latest_email), version=1, body="My own words.", user=agent)
+    later = timezone.now() + timedelta(minutes=1)
+    newer = make_email(sender_address="ann@example.com", in_reply_to="<1@x>", subject="Re: Printer", received_at=later)
+    live = make_draft(newer)
+    page = desk.get(reverse("inbox-thread", args=[thread.pk])).content.decode()
+    assert "1 unsent text for an earlier email" in page and "My own words." in page
+    desk.post(reverse("draft-take", args=[live.pk, written.pk]), {"version": 1})
+    live.refresh_from_db()
+    assert live.body == "My own words."
+
+
+def test_a_lost_reply_to_an_earlier_email_can_be_settled(desk, agent, thread):
+    message = approve(draft=make_draft(thread.latest_email), version=1, user=agent)
+    OutgoingMessage.objects.update(status="unknown", error="cut off")
+    later = timezone.now() + timedelta(minutes=1)
+    make_email(sender_address="ann@example.com", in_reply_to="<1@x>", subject="Re: Printer", received_at=later)
+    page = desk.get(reverse("inbox-thread", args=[thread.pk])).content.decode()
+    assert "may not have left" in page and reverse("outgoing-settle", args=[message.pk]) in page
+
+
+def test_a_redraft_keeps_copies_and_files(agent, thread):
+    store_document(
+        department=make_department("it"), title="Help", text="The printer on the second floor is repaired on Mondays."
+    )
+    request_draft(email=thread.latest_email)
+    write_drafts(ids=[thread.latest_email_id])
+    first = thread.latest_email.drafts.get()
+    save_draft(draft=first, version=1, body=first.body, cc="bob@x.example", user=agent)
+    attach(draft=first, files=[SimpleUploadedFile("a.txt", b"words")], user=agent)
+    request_redraft(email=thread.latest_email)
+    write_drafts(ids=[thread.latest_email_id])
+    second = thread.latest_email.drafts.latest("pk")
+    assert second != first and second.cc == "bob@x.example" and second.attachments.get().filename == "a.txt"
+
+
+def test_a_worker_whose_request_was_overtaken_stores_nothing(agent, thread, monkeypatch):
+    store_document(
+        department=make_department("it"), title="Help", text="The printer on the second floor is repaired on Mondays."
+    )
+    request_draft(email=thread.latest_email)
+    from responses.drafting.extractive import ExtractiveDrafter
+
+    draft = ExtractiveDrafter.draft
+
+    def slow(self, request, say):
+        request_redraft(email=thread.latest_email, hint="shorter")
+        return draft(self, request, say)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ExtractiveDrafter, "draft", slow)
+        write_drafts(ids=[thread.latest_email_id])
+    assert not thread.latest_email.drafts.exists() and DraftJob.objects.get().hint == "shorter"
+    write_drafts(ids=[thread.latest_email_id])
+    assert thread.latest_email.drafts.get().hint == "shorter"
 
 
 def test_sender_and_signature_are_the_mailboxs(agent, db):
