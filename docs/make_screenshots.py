@@ -18,7 +18,7 @@ from tests.desk import Desk  # noqa: E402
 SHOTS = {
     "reviewer": {"review": "/review/"},
     "agent": {"inbox": "/inbox/?status=ready"},
-    "admin": {"model": "/models/starter/"},
+    "admin": {"model": "/models/starter/", "knowledge": "/knowledge/"},
 }
 
 
@@ -50,6 +50,7 @@ def _shoot(browser, desk: Desk, user: str, pages: dict[str, str], scheme: str) -
         if name == "inbox":
             page.keyboard.press("j")
             page.wait_for_selector("#draft-form")
+            page.click("#grounding summary")
         page.wait_for_load_state("networkidle")
         page.screenshot(path=ROOT / "docs" / "images" / f"{name}-{scheme}.png")
 
