@@ -1,6 +1,9 @@
 """HTML mail: as text for models and search, cleaned for a sandboxed frame."""
 
 import re
+from base64 import b64encode
+from collections.abc import Mapping
+from urllib.parse import unquote
 
 import nh3
 from inscriptis import get_text
@@ -8,6 +11,8 @@ from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig
 
 MAX_HTML = 2 * 2**20
+_CID = re.compile(r"\bcid:([^\s\"'<>)]{1,200})", re.IGNORECASE)
+_PICTURES = ((b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
 _CONFIG = ParserConfig(css=CSS_PROFILES["strict"])
 _SPACES = re.compile(r"[^\S\n]{3,}")  # what is left of layout tables
 _BLANKS = re.compile(r"\n\s*\n\s*(?:\n\s*)+")
@@ -33,13 +38,13 @@ def html_to_text(html: str) -> str:
     return _BLANKS.sub("\n\n", _SPACES.sub("  ", text)).strip()
 
 
-def clean_html(html: str) -> str:
+def clean_html(html: str, inline: Mapping[str, bytes] | None = None) -> str:
     """HTML that is safe to show: no scripts, forms or links that carry code; remote images dropped.
 
-    The frame's own policy forbids all of that again.
+    `inline` are images that came with the email, by their Content-ID. The frame's own policy forbids all of that again.
     """
     return nh3.clean(
-        html[:MAX_HTML],
+        _with_images(html[:MAX_HTML], inline or {}),
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https", "mailto", "data"},
@@ -47,6 +52,17 @@ def clean_html(html: str) -> str:
         attribute_filter=_local_images,
         link_rel="noopener noreferrer nofollow",
     )
+
+
+def _with_images(html: str, inline: Mapping[str, bytes]) -> str:
+    """`cid:` addresses as data, for what is a picture by its first bytes, whatever it says it is."""
+
+    def data(match: re.Match) -> str:
+        content = inline.get(unquote(match.group(1)), b"")
+        kind = next((kind for start, kind in _PICTURES if content.startswith(start)), "")
+        return f"data:image/{kind};base64,{b64encode(content).decode()}" if kind else ""
+
+    return _CID.sub(data, html)
 
 
 def _local_images(tag: str, attribute: str, value: str) -> str | None:

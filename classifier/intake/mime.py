@@ -131,7 +131,8 @@ def _walk(message: Message, defects: list[str]) -> tuple[str, str, list[ParsedAt
             if kind == "text/plain" or not getattr(part, "has_plain_sibling", False):
                 plain.append(text if kind == "text/plain" else html_to_text(text))
         elif payload:
-            attachments.append(ParsedAttachment(_filename(part, defects), kind[:120], payload))
+            content_id = str(part.get("Content-ID") or "").strip().strip("<>")[:200]
+            attachments.append(ParsedAttachment(_filename(part, defects), kind[:120], payload, content_id))
     return "\n".join(plain).strip("\n"), "\n".join(html), attachments
 
 

@@ -11,6 +11,7 @@ class ParsedAttachment:
     filename: str
     content_type: str
     content: bytes
+    content_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,7 @@ def _store_attachments(email: Email, parsed: ParsedEmail) -> None:
             email=email,
             filename=part.filename,
             content_type=part.content_type,
+            content_id=part.content_id,
             size=len(part.content),
             file=ContentFile(part.content, name=f"{uuid4().hex}.bin"),
         )

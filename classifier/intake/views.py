@@ -7,6 +7,7 @@ from django.views.decorators.http import require_POST
 
 from classifier.intake.forms import UploadForm
 from classifier.intake.html import clean_html
+from classifier.intake.queries import inline_images
 from classifier.models import Attachment, Department, Email, ImportRun
 from reviewdesk.backends import enqueue
 from reviewdesk.people.access import DeskRequest, for_roles
@@ -68,7 +69,7 @@ def broken(request: DeskRequest) -> HttpResponse:
 def email_html(request: DeskRequest, pk: int) -> HttpResponse:
     """The HTML of an email, cleaned, under a policy that runs and loads nothing."""
     email = get_object_or_404(Email.objects.only("html"), pk=pk)
-    response = HttpResponse(f"<!doctype html><meta charset=utf-8>{clean_html(email.html)}")
+    response = HttpResponse(f"<!doctype html><meta charset=utf-8>{clean_html(email.html, inline_images(email=email))}")
     response["Content-Security-Policy"] = MAIL_POLICY
     response["X-Content-Type-Options"] = "nosniff"
     return response

@@ -3,9 +3,11 @@
 from email.message import EmailMessage
 
 import pytest
+from django.urls import reverse
 
 from classifier.intake.html import clean_html, html_to_text
 from classifier.intake.mime import parse_message
+from tests.factories import make_email
 
 
 def message(body: bytes, *headers: str) -> bytes:
@@ -125,3 +127,37 @@ def test_html_with_a_plain_footer_and_a_forwarded_mail_keeps_the_senders_words()
 @pytest.mark.parametrize("subject", ["Out of office printer broken", "Automatic reply is not working in Outlook"])
 def test_a_question_about_automatic_replies_is_none(subject):
     assert parse_message(message(b"x").replace(b"Subject: Hi", f"Subject: {subject}".encode())).automatic == ""
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
+
+
+def with_picture(content: bytes, kind: str = "png") -> bytes:
+    message = EmailMessage()
+    message["From"], message["Subject"] = "ann@example.com", "Look"
+    message.set_content("see below")
+    message.add_alternative('<p>Here: <img src="cid:pic%40x"> <img src="http://spy.example/p.gif"></p>', subtype="html")
+    message.get_payload()[1].add_related(content, "image", kind, cid="<pic@x>", filename="pic.png")
+    return message.as_bytes()
+
+
+def test_an_inline_picture_is_shown_and_a_remote_one_is_not():
+    parsed = parse_message(with_picture(PNG))
+    (part,) = parsed.attachments
+    assert part.content_id == "pic@x"
+    html = clean_html(parsed.html, {part.content_id: part.content})
+    assert 'src="data:image/png;base64,iVBORw0K' in html and "spy.example" not in html
+    assert "cid:" not in html and "data:" not in clean_html(parsed.html)
+
+
+def test_what_only_says_it_is_a_picture_is_not_shown():
+    svg = b"<svg xmlns='http://www.w3.org/2000/svg' onload='x()'/>"
+    assert "data:" not in clean_html('<img src="cid:pic@x">', {"pic@x": svg})
+
+
+def test_the_frame_shows_the_pictures_of_its_email(client, agent):
+    client.force_login(agent)
+    parsed = parse_message(with_picture(PNG))
+    email = make_email(html=parsed.html, attachments=parsed.attachments)
+    page = client.get(reverse("email-html", args=[email.pk]))
+    assert b"data:image/png;base64," in page.content and "img-src data:" in page["Content-Security-Policy"]
