@@ -85,7 +85,7 @@ def _index(document: Document) -> None:
     for start in range(0, len(passages), BATCH):
         _sign_of_life(document, done=start, total=len(passages))
         some = passages[start : start + BATCH]
-        vectors += embed(embedder, [(f"{document.title}. {p.heading}".strip(". "), p.text) for p in some])
+        vectors += embed(embedder, [_embedded_as(document.title, p) for p in some])
     _store(document, reading, passages, vectors, embedder)
 
 
@@ -136,13 +136,20 @@ def _store(document: Document, reading: Reading, passages, vectors: Sequence[np.
         KnowledgeState.objects.filter(pk=1, embedder="").update(embedder=embedder.name)
 
 
+def _embedded_as(title: str, passage: Cut | Passage) -> tuple[str, str]:
+    """(what stands before each window, text) of a passage."""
+    return f"{title}. {passage.heading}".strip(". "), passage.text
+
+
 def _store_vectors(passages: Sequence[Passage], vectors: Sequence[np.ndarray], embedder: Embedder) -> None:
-    PassageVectors.objects.bulk_create(
+    """Another worker may have stored some already; theirs stay."""
+    rows = [
         PassageVectors(
             passage=p, embedder=embedder.name, dimension=v.shape[1], windows=v.astype(np.float16).tobytes()
         )
         for p, v in zip(passages, vectors, strict=True)
-    )  # fmt: skip
+    ]  # fmt: skip
+    PassageVectors.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def _fail(document: Document, error: Exception) -> None:
@@ -187,11 +194,8 @@ def change_embedder(*, most: int = 2_000) -> bool:
         some = list(lacking[:BATCH])
         if not some:
             break
-        vectors = embed(new, [(f"{p.document.title}. {p.heading}".strip(". "), p.text) for p in some])
-        PassageVectors.objects.bulk_create(
-            (PassageVectors(passage=p, embedder=new.name, dimension=v.shape[1], windows=v.astype(np.float16).tobytes())
-             for p, v in zip(some, vectors, strict=True)), ignore_conflicts=True,
-        )  # fmt: skip
+        vectors = embed(new, [_embedded_as(p.document.title, p) for p in some])
+        _store_vectors(some, vectors, new)
     with transaction.atomic():
         next_revision()  # holds the row: no document is stored with the old embedder from here on
         if lacking.exists():
