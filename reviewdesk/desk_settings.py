@@ -45,9 +45,9 @@ BACKLOGS: dict[str, Callable[[], Waiting]] = {
     Switch.Part.SENDING: _unsent,
 }
 SAID = {
-    Switch.Part.CLASSIFICATION: "New mail is stored and waits for its label.",
-    Switch.Part.DRAFTING: "Mail is classified; replies are written by hand.",
-    Switch.Part.SENDING: "Approved replies wait and can be taken back.",
+    Switch.Part.CLASSIFICATION: "new mail is stored and waits for its label.",
+    Switch.Part.DRAFTING: "mail is classified; replies are written by hand.",
+    Switch.Part.SENDING: "approved replies wait and can be taken back.",
 }
 SWEEPERS = {
     Switch.Part.CLASSIFICATION: "workflow.sweep_unclassified",
