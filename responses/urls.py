@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from responses.figures import views as figures
+from responses.inbox import macro_views as macro
 from responses.inbox import reply_views as reply
 from responses.inbox import thread_views as thread
 from responses.inbox import views as inbox
@@ -24,6 +25,8 @@ urlpatterns = [
     path("inbox/emails/<int:pk>/correct/", inbox.correct_label, name="label-correct"),
     path("inbox/emails/<int:pk>/move/", inbox.move_department, name="email-move"),
     path("inbox/emails/<int:pk>/flag/", inbox.flag_email, name="email-flag"),
+    path("inbox/emails/<int:pk>/forward/", reply.email_forward, name="email-forward"),
+    path("inbox/<int:pk>/forwards/", reply.thread_forwards, name="thread-forwards"),
     path("inbox/emails/<int:pk>/draft/", reply.draft_panel, name="draft-panel"),
     path("inbox/emails/<int:pk>/write/", reply.draft_write, name="draft-write"),
     path("inbox/emails/<int:pk>/redraft/", reply.redraft, name="draft-redraft"),
@@ -37,6 +40,11 @@ urlpatterns = [
     path("inbox/drafts/<int:pk>/reject/", reply.draft_reject, name="draft-reject"),
     path("inbox/outgoing/<int:pk>/undo/", reply.outgoing_undo, name="outgoing-undo"),
     path("inbox/outgoing/<int:pk>/settle/", reply.outgoing_settle, name="outgoing-settle"),
+    path("inbox/emails/<int:pk>/macro/", macro.macro_apply, name="macro-apply"),
+    path("knowledge/macros/", macro.macros, name="macros"),
+    path("knowledge/macros/add/", macro.macro_add, name="macro-add"),
+    path("knowledge/macros/<int:pk>/change/", macro.macro_change, name="macro-change"),
+    path("knowledge/macros/<int:pk>/delete/", macro.macro_delete, name="macro-delete"),
     path("knowledge/", knowledge.knowledge, name="knowledge"),
     path("knowledge/figures/", figures.draft_figures, name="draft-figures"),
     path("knowledge/add/", knowledge.document_add, name="document-add"),

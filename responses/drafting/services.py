@@ -136,7 +136,8 @@ def _earlier(email: Email) -> list[tuple[str, str]]:
     """The thread's turns before the email, oldest first, as (speaker, text)."""
     came = email.thread.emails.filter(received_at__lte=email.received_at).exclude(pk=email.pk)
     turns = [(e.received_at, CUSTOMER, email_text("", e.body)) for e in came.order_by("-received_at")[:TURNS]]
-    left = OutgoingMessage.objects.filter(email__thread=email.thread_id, status=OutgoingMessage.Status.SENT)
+    replies = OutgoingMessage.objects.filter(kind=OutgoingMessage.Kind.REPLY, email__thread=email.thread_id)
+    left = replies.filter(status=OutgoingMessage.Status.SENT)
     turns += [(m.sent_at or m.changed_at, AGENT, m.body) for m in left.order_by("-pk")[:TURNS]]
     turns = sorted(t for t in turns if t[0] <= email.received_at)[-TURNS:]
     return [(speaker, text) for _, speaker, text in turns]

@@ -54,7 +54,9 @@ def groups() -> dict[str, list[Group]]:
     """Department, drafter and prompt version → their groups, the largest first."""
     recent = Draft.objects.exclude(backend="person").filter(created_at__gte=timezone.now() - SPAN)
     drafts = list(recent.select_related("email__department").defer("grounding").order_by("-pk")[:MOST])
-    sent = OutgoingMessage.objects.filter(status=OutgoingMessage.Status.SENT, sent_at__gte=timezone.now() - SPAN)
+    sent = OutgoingMessage.objects.filter(
+        kind=OutgoingMessage.Kind.REPLY, status=OutgoingMessage.Status.SENT, sent_at__gte=timezone.now() - SPAN
+    )
     sent_at = dict(sent.values_list("draft_id", "sent_at"))
     keys = {
         "Department": lambda d: d.email.department.name,

@@ -95,7 +95,8 @@ def undo(request: Request, pk: int) -> Response:
     message = OutgoingMessage.objects.filter(draft_id=pk).order_by("-id").first()
     if message is None:
         raise Conflict("This draft was never approved.", code="conflict")
-    return Response(DraftOutput(sending.take_back(message=message, user=request.user)).data)
+    sending.take_back(message=message, user=request.user)
+    return Response(DraftOutput(Draft.objects.get(pk=pk)).data)
 
 
 @extend_schema(request=RejectInput, responses={204: None})

@@ -76,6 +76,7 @@ class DraftForm(forms.Form):
     body = forms.CharField(required=False, strip=False)
     cc = forms.CharField(max_length=2_000, required=False)
     bcc = forms.CharField(max_length=2_000, required=False)
+    closes = forms.BooleanField(required=False)
 
 
 class AssignForm(forms.Form):
@@ -133,6 +134,15 @@ class BulkForm(StatusForm):
         super().__init__(data, **kwargs)
         ticked = [(v, v) for v in data.getlist("threads") if v.isdigit()][:500]
         self.fields["threads"] = forms.TypedMultipleChoiceField(coerce=int, choices=ticked)
+
+
+class ForwardForm(forms.Form):
+    """Several addresses in one line, with commas."""
+
+    to = forms.CharField(max_length=2_000)
+    cc = forms.CharField(max_length=2_000, required=False)
+    note = forms.CharField(max_length=20_000, required=False)
+    with_files = forms.BooleanField(required=False)
 
 
 class SettleForm(forms.Form):

@@ -38,7 +38,7 @@ def split(*, email: Email, by: User) -> Thread:
             mailbox=old.mailbox, customer=email.customer, subject=email.subject[:500], last_message_at=email.received_at
         )
         Email.objects.filter(pk=email.pk).update(thread=new)
-        ids = [i for i in [email.message_id, *email.replies.values_list("message_id", flat=True)] if i]
+        ids = [i for i in [email.message_id, *email.outgoing.values_list("message_id", flat=True)] if i]
         ThreadReference.objects.filter(thread=old, message_id__in=ids).update(thread=new)
         record(action="split", target=new, actor=by, email=email.pk, out_of=old.pk)
         _face(new)

@@ -30,7 +30,7 @@ SAID = {
 
 @dataclass(frozen=True)
 class Turn:
-    """An email that came, a reply that left, or a note for colleagues."""
+    """An email that came, a reply (or an email forwarded) that left, or a note for colleagues."""
 
     at: datetime
     email: Email | None = None
@@ -40,7 +40,7 @@ class Turn:
 
 
 def present_thread(thread: Thread) -> list[Turn]:
-    """The last 50 emails, the replies sent and the notes, oldest first."""
+    """The last 50 emails, what was sent and the notes, oldest first."""
     emails = thread.emails.select_related("customer", "department").prefetch_related("attachments")
     came = [
         Turn(e.received_at, e, split_quoted(e.body[:MAX_SHOWN])) for e in emails.order_by("-received_at")[:MAX_TURNS]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -15,6 +16,7 @@ from reviewdesk.people.models import User
 
 PAGE = 40
 EARLIER = 10
+REPLY = OutgoingMessage.Kind.REPLY
 CANNED = 50
 LIVE = (Draft.Status.READY, Draft.Status.NO_SOURCE, Draft.Status.APPROVED)
 
@@ -128,8 +130,20 @@ def left_over(email: Email) -> list[Draft]:
 def unsettled(email: Email) -> list[OutgoingMessage]:
     """Replies to other emails of the thread that did not leave, or of which nobody knows."""
     lost = (OutgoingMessage.Status.FAILED, OutgoingMessage.Status.UNKNOWN)
-    found = OutgoingMessage.objects.filter(email__thread=email.thread_id, status__in=lost).exclude(email=email.pk)
-    return list(found.select_related("approved_by", "email").order_by("-pk")[:EARLIER])
+    found = OutgoingMessage.objects.filter(kind=REPLY, email__thread=email.thread_id, status__in=lost)
+    return list(found.exclude(email=email.pk).select_related("approved_by", "email").order_by("-pk")[:EARLIER])
+
+
+def forwards(thread: Thread, *, just_sent: bool = False) -> list[OutgoingMessage]:
+    """What is being passed on, or could not be, newest first; what has left stands among the turns.
+
+    `just_sent`: that of the last minute too, for a page whose turns are older.
+    """
+    found = OutgoingMessage.objects.filter(kind=OutgoingMessage.Kind.FORWARD, email__thread=thread)
+    shown = ~Q(status__in=(OutgoingMessage.Status.SENT, OutgoingMessage.Status.CANCELLED))
+    if just_sent:
+        shown |= Q(status=OutgoingMessage.Status.SENT, sent_at__gt=timezone.now() - timedelta(minutes=1))
+    return list(found.filter(shown).select_related("email").order_by("-pk")[:EARLIER])
 
 
 def canned_replies(email: Email) -> list[Document]:
@@ -139,7 +153,9 @@ def canned_replies(email: Email) -> list[Document]:
 
 
 def reply_state(email: Email) -> ReplyState:
-    outgoing = email.replies.exclude(status=OutgoingMessage.Status.CANCELLED).order_by("-id").first()
+    outgoing = (
+        email.outgoing.filter(kind=REPLY).exclude(status=OutgoingMessage.Status.CANCELLED).order_by("-id").first()
+    )
     draft = (
         email.drafts.filter(status__in=LIVE)
         .prefetch_related("sources", "attachments")

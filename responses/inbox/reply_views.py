@@ -1,17 +1,29 @@
-"""The reply pane: a draft edited, saved, approved, taken back, rejected, asked for again."""
+"""The reply pane: a draft edited, saved, approved, taken back, rejected, asked for again; and what is forwarded."""
 
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from classifier.models import Email
+from classifier.models import Email, Thread
 from responses.drafting.services import request_redraft
 from responses.inbox import attachments, services
-from responses.inbox.forms import AttachForm, DraftForm, RatingForm, RedraftForm, RejectForm, SettleForm, VersionForm
+from responses.inbox.forms import (
+    AttachForm,
+    DraftForm,
+    ForwardForm,
+    RatingForm,
+    RedraftForm,
+    RejectForm,
+    SettleForm,
+    VersionForm,
+)
 from responses.inbox.presenting import present_grounding, reply_context
+from responses.inbox.queries import forwards
+from responses.inbox.views import again
 from responses.models import Draft, DraftAttachment, OutgoingMessage
 from responses.sending import services as sending
+from responses.sending.forwarding import forward
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import AGENT
@@ -105,7 +117,8 @@ def draft_approve(request: DeskRequest, pk: int) -> HttpResponse:
     """Save what is in the field, then put it in the outbox."""
     draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
     fields = checked(DraftForm(request.POST))
-    if (fields["body"].replace("\r\n", "\n"), fields["cc"], fields["bcc"]) != (draft.body, draft.cc, draft.bcc):
+    sent = (fields["body"].replace("\r\n", "\n"), fields["cc"], fields["bcc"], fields["closes"])
+    if sent != (draft.body, draft.cc, draft.bcc, draft.closes):
         draft = services.save_draft(draft=draft, user=request.user, **fields)
         fields["version"] = draft.version
     sending.approve(draft=draft, version=fields["version"], user=request.user)
@@ -125,7 +138,7 @@ def draft_reject(request: DeskRequest, pk: int) -> HttpResponse:
 def outgoing_undo(request: DeskRequest, pk: int) -> HttpResponse:
     message = get_object_or_404(OutgoingMessage.objects.select_related("email"), pk=pk)
     sending.take_back(message=message, user=request.user)
-    return draft_panel(request, message.email_id)
+    return _after(request, message)
 
 
 @require_POST
@@ -133,4 +146,29 @@ def outgoing_undo(request: DeskRequest, pk: int) -> HttpResponse:
 def outgoing_settle(request: DeskRequest, pk: int) -> HttpResponse:
     message = get_object_or_404(OutgoingMessage.objects.select_related("email"), pk=pk)
     sending.settle_unknown(message=message, user=request.user, **checked(SettleForm(request.POST)))
+    return _after(request, message)
+
+
+def _after(request: DeskRequest, message: OutgoingMessage) -> HttpResponse:
+    """The place on the page where the message stands."""
+    if message.kind == OutgoingMessage.Kind.FORWARD:
+        return thread_forwards(request, message.email.thread_id)
     return draft_panel(request, message.email_id)
+
+
+@require_POST
+@for_roles(AGENT)
+def email_forward(request: DeskRequest, pk: int) -> HttpResponse:
+    """Pass an email on to somebody else."""
+    email = get_object_or_404(Email.objects.select_related("customer", "mailbox__department"), pk=pk)
+    forward(email=email, user=request.user, **checked(ForwardForm(request.POST)))
+    return again(request, email.thread_id)
+
+
+@for_roles(AGENT)
+def thread_forwards(request: DeskRequest, pk: int) -> HttpResponse:
+    """What of a thread is being passed on; asks again by itself until it has left."""
+    thread = get_object_or_404(Thread, pk=pk)
+    if not request.htmx:
+        return redirect("inbox-thread", pk)
+    return render(request, "responses/_forwards.html", {"thread": thread, "forwards": forwards(thread, just_sent=True)})

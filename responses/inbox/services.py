@@ -16,23 +16,34 @@ EDITABLE = (Draft.Status.READY, Draft.Status.NO_SOURCE)
 
 
 def save_draft(
-    *, draft: Draft, version: int, body: str, user: User, cc: str | None = None, bcc: str | None = None
+    *,
+    draft: Draft,
+    version: int,
+    body: str,
+    user: User,
+    cc: str | None = None,
+    bcc: str | None = None,
+    closes: bool | None = None,
 ) -> Draft:
-    """Store an edit made on top of `version`; None leaves the copies as they are.
+    """Store an edit made on top of `version`; None leaves copies, and whether the thread is closed then, as they are.
 
     Raises Conflict when somebody saved in between. Copies are checked when the reply is approved, not while they are typed.
     """
-    copies = {"cc": draft.cc if cc is None else cc.strip(), "bcc": draft.bcc if bcc is None else bcc.strip()}
+    rest = {
+        "cc": draft.cc if cc is None else cc.strip(),
+        "bcc": draft.bcc if bcc is None else bcc.strip(),
+        "closes": draft.closes if closes is None else closes,
+    }
     if len(body) > MAX_BODY:
         message = f"The reply has {len(body):,} characters; allowed: {MAX_BODY:,}"
         raise DeskError(message, fields={"body": [message]})
     edited = Draft.objects.filter(pk=draft.pk, version=version, status__in=EDITABLE).update(
-        body=body.replace("\r\n", "\n"), version=version + 1, edited_by=user, saved_at=timezone.now(), **copies
+        body=body.replace("\r\n", "\n"), version=version + 1, edited_by=user, saved_at=timezone.now(), **rest
     )
     now = Draft.objects.select_related("edited_by").get(pk=draft.pk)
     if edited:
         return now
-    same = {"cc": now.cc, "bcc": now.bcc} == copies and now.body == body.replace("\r\n", "\n")
+    same = {"cc": now.cc, "bcc": now.bcc, "closes": now.closes} == rest and now.body == body.replace("\r\n", "\n")
     if now.status in EDITABLE and same:
         return now  # the same words came twice
     if now.status not in EDITABLE:

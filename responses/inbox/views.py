@@ -13,8 +13,9 @@ from classifier.review.services import correct, move_email
 from responses.drafting.injection import injections
 from responses.inbox import services, threads
 from responses.inbox.forms import BulkForm, DepartmentForm, FilterForm, LabelForm, ReasonForm, StatusForm
+from responses.inbox.macros import macros_for
 from responses.inbox.presenting import present_thread, reply_context
-from responses.inbox.queries import earlier_threads, page_of
+from responses.inbox.queries import earlier_threads, forwards, page_of
 from reviewdesk.audit.services import record
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
@@ -59,6 +60,8 @@ def _thread(pk: int) -> dict:
         "injections": injections(f"{email.subject}\n{email.body}"),
         "earlier_threads": beside,
         "mergeable": [t for t in beside if t.mailbox_id == found.mailbox_id],
+        "forwards": forwards(found),
+        "macros": macros_for(email),
         "several": sum(turn.email is not None for turn in turns) > 1,
         "agents": threads.agents(),
         "snoozes": {key: label for key, (label, _) in threads.SNOOZES.items()},

@@ -3,6 +3,7 @@
 from responses.models.draft import Draft, DraftAttachment, DraftSource
 from responses.models.job import DraftJob
 from responses.models.knowledge import Document, KnowledgeState, Passage, PassageVectors
+from responses.models.macro import Macro
 from responses.models.note import Note, Presence
 from responses.models.outgoing import OutgoingMessage
 
@@ -13,6 +14,7 @@ __all__ = [
     "DraftJob",
     "DraftSource",
     "KnowledgeState",
+    "Macro",
     "Note",
     "OutgoingMessage",
     "Passage",

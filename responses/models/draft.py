@@ -24,6 +24,7 @@ class Draft(models.Model):
     body = models.TextField(blank=True)
     cc = models.TextField(blank=True, help_text="Addresses, separated by commas.")
     bcc = models.TextField(blank=True)
+    closes = models.BooleanField(default=False, help_text="Closes the thread once the reply has left.")
     version = models.PositiveIntegerField(default=1)
     generated_body = models.TextField(blank=True, help_text="What the drafter wrote, before anybody edited it.")
     backend = models.CharField(max_length=40, help_text="extractive, mistral, or person")

@@ -1,4 +1,4 @@
-"""Approves, takes back and sends replies."""
+"""Approves and takes back replies; sends them, and what is forwarded."""
 
 import logging
 import re
@@ -95,7 +95,7 @@ def _outgoing(email: Email, draft: Draft, body: str, user: User) -> OutgoingMess
         draft=draft,
         email=email,
         approved_by=user,
-        from_address=formataddr((email.mailbox.sender_name or email.mailbox.department.name, email.mailbox.address)),
+        from_address=sender_of(email),
         to=email.customer.address,
         cc=draft.cc,
         bcc=draft.bcc,
@@ -108,6 +108,12 @@ def _outgoing(email: Email, draft: Draft, body: str, user: User) -> OutgoingMess
     )
 
 
+def sender_of(email: Email) -> str:
+    """The From of what leaves about an email: its mailbox, under the name that the mailbox sends by."""
+    mailbox = email.mailbox
+    return formataddr((mailbox.sender_name or mailbox.department.name, mailbox.address))
+
+
 def without_source_numbers(body: str, numbers: list[int]) -> str:
     """The body as the customer gets it: `[1]` and the like, where 1 is one of the sources, removed."""
     if not numbers:
@@ -116,19 +122,18 @@ def without_source_numbers(body: str, numbers: list[int]) -> str:
     return re.sub(rf"[ \t]?\[(?:{known})\]", "", body)
 
 
-def take_back(*, message: OutgoingMessage, user: User) -> Draft:
-    """Stop a reply that has not left; its draft is live again. Raises Conflict when it is too late."""
+def take_back(*, message: OutgoingMessage, user: User) -> None:
+    """Stop a message that has not left; a reply's draft is live again. Raises Conflict when it is too late."""
     with transaction.atomic():
         if not OutgoingMessage.objects.filter(pk=message.pk, status=Status.APPROVED).update(status=Status.CANCELLED):
             now = OutgoingMessage.objects.get(pk=message.pk)
-            raise Conflict(f"Too late: the reply is {now.get_status_display().lower()}.", code="already_done")
+            raise Conflict(f"Too late: the {now.kind} is {now.get_status_display().lower()}.", code="already_done")
         Draft.objects.filter(pk=message.draft_id).update(status=Draft.Status.READY)
-        record(action="take back reply", target=message.email, actor=user, outgoing=message.pk)
-    return Draft.objects.get(pk=message.draft_id)
+        record(action=f"take back {message.kind}", target=message.email, actor=user, outgoing=message.pk)
 
 
 def settle_unknown(*, message: OutgoingMessage, sent: bool, user: User) -> None:
-    """An agent decides what became of a reply whose sending was cut off."""
+    """An agent decides what became of a message whose sending was cut off."""
     unclear = OutgoingMessage.objects.filter(pk=message.pk, status__in=[Status.UNKNOWN, Status.FAILED])
     with transaction.atomic():
         decided = {"status": Status.SENT, "sent_at": timezone.now()} if sent else {"status": Status.CANCELLED}
@@ -136,17 +141,18 @@ def settle_unknown(*, message: OutgoingMessage, sent: bool, user: User) -> None:
             raise Conflict("Somebody has decided this already.", code="already_done")
         if sent:
             _after_sending(OutgoingMessage.objects.select_related("email__thread").get(pk=message.pk))
-        else:
-            live = (Draft.Status.READY, Draft.Status.NO_SOURCE)
-            if (
-                Draft.objects.filter(email=message.email_id, status=Draft.Status.APPROVED)
-                .exclude(pk=message.draft_id)
-                .exists()
-            ):
-                raise Conflict("Another reply to this email is on its way already.", code="already_done")
-            Draft.objects.filter(email=message.email_id, status__in=live).update(status=Draft.Status.REPLACED)
-            Draft.objects.filter(pk=message.draft_id).update(status=Draft.Status.READY)
-        record(action="settle reply", target=message.email, actor=user, outgoing=message.pk, sent=sent)
+        elif message.kind == OutgoingMessage.Kind.REPLY:
+            _back_to_the_draft(message)
+        record(action=f"settle {message.kind}", target=message.email, actor=user, outgoing=message.pk, sent=sent)
+
+
+def _back_to_the_draft(message: OutgoingMessage) -> None:
+    drafts = Draft.objects.filter(email=message.email_id)
+    if drafts.filter(status=Draft.Status.APPROVED).exclude(pk=message.draft_id).exists():
+        raise Conflict("Another reply to this email is on its way already.", code="already_done")
+    live = (Draft.Status.READY, Draft.Status.NO_SOURCE)
+    drafts.filter(status__in=live).update(status=Draft.Status.REPLACED)
+    drafts.filter(pk=message.draft_id).update(status=Draft.Status.READY)
 
 
 def send_due() -> int:
@@ -173,15 +179,13 @@ def _send(pk: int) -> bool:
     try:
         refused = _deliver(message)
     except Exception as error:
-        logger.exception("reply %s could not be sent", pk)
+        logger.exception("%s %s could not be sent", message.kind, pk)
         status = Status.FAILED if isinstance(error, REFUSED) else Status.UNKNOWN
         mine.update(status=status, error=f"{type(error).__name__}: {error}")
         return False
     said = "; ".join(f"{who}: {answer}" for who, answer in refused.items())
     if message.to in refused:
-        mine.update(
-            status=Status.FAILED, error=f"The server refused the customer's address and took the copies: {said}"[:2000]
-        )
+        mine.update(status=Status.FAILED, error=f"The server refused {message.to} and took the copies: {said}"[:2000])
         return False
     with transaction.atomic():
         if mine.update(
@@ -225,9 +229,9 @@ def _mime(message: OutgoingMessage) -> EmailMessage:
     subject = " ".join(message.subject.split())
     cc, bcc = addresses(message.cc), addresses(message.bcc)
     mail = EmailMessage(subject, message.body, message.from_address, [message.to], bcc, headers=headers, cc=cc)
-    for attachment in message.draft.attachments.all():
-        with attachment.file.open("rb") as stream:
-            mail.attach(attachment.filename, stream.read(), attachment.content_type)
+    for file in message.files:
+        with file.file.open("rb") as stream:
+            mail.attach(file.filename, stream.read(), file.content_type)
     return mail
 
 
@@ -243,8 +247,15 @@ def addresses(text: str) -> list[str]:
 
 
 def _after_sending(message: OutgoingMessage) -> None:
-    """An answer that names our Message-ID shall join the thread, which is answered unless newer mail came."""
+    """An answer that names our Message-ID shall join the thread, which is answered unless newer mail came.
+
+    What was forwarded answers nobody.
+    """
+    if message.kind != OutgoingMessage.Kind.REPLY:
+        return
     ThreadReference.objects.create(thread=message.email.thread, message_id=message.message_id)
     Draft.objects.filter(pk=message.draft_id).update(status=Draft.Status.SENT)
     answered = Thread.objects.filter(pk=message.email.thread_id, latest_email=message.email_id)
-    answered.filter(status=Thread.Status.OPEN).update(status=Thread.Status.ANSWERED)
+    closes = message.draft is not None and message.draft.closes
+    now = Thread.Status.CLOSED if closes else Thread.Status.ANSWERED
+    answered.filter(status=Thread.Status.OPEN).update(status=now)

@@ -5,7 +5,7 @@ const QUIET_MS = 800; // how long the typing must rest before it is saved
 const slot = document.getElementById("thread");
 const rows = () => [...document.querySelectorAll(".thread-row")];
 const form = () => document.getElementById("draft-form");
-const words = (of) => [of.body.value, of.cc.value, of.bcc.value].join("\u001f");
+const words = (of) => [of.body.value, of.cc.value, of.bcc.value, of.closes.checked].join("\u001f");
 
 // --- the list ------------------------------------------------------------------------------
 function openRow(by) {
@@ -59,7 +59,7 @@ async function save() {
   if (!mine || words(mine) === mine.dataset.saved) return true;
   const now = words(mine);
   say("saving…");
-  saving = post(mine.dataset.save, { version: mine.version.value, body: mine.body.value, cc: mine.cc.value, bcc: mine.bcc.value });
+  saving = post(mine.dataset.save, { version: mine.version.value, body: mine.body.value, cc: mine.cc.value, bcc: mine.bcc.value, ...(mine.closes.checked && { closes: "on" }) });
   const answer = await saving;
   saving = null;
   if (answer.ok) {

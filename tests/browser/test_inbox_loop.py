@@ -183,3 +183,36 @@ def test_an_upload_shows_its_progress_and_what_was_refused(page, desk, tmp_path)
 
     wait_for(classified, 30)
     assert client("GET", "emails/1")[0] == 200
+
+
+def test_an_email_is_forwarded_by_keys_taken_back_and_then_left_to_go(page, desk):
+    open_first(page)
+    page.keyboard.press("w")
+    page.keyboard.type("bob@vendor.example")
+    page.fill("#forward-note", "Is this one yours?")
+    page.click("#forward-dialog button.primary")
+    expect(page.locator("#forwards")).to_contain_text("Forwarded to bob@vendor.example; leaves in")
+    page.click("#forwards button")
+    expect(page.locator("#forwards")).not_to_contain_text("leaves in")
+    page.keyboard.press("w")
+    page.fill("#forward-to", "carl@vendor.example")
+    page.click("#forward-dialog button.primary")
+    expect(page.locator("#forwards .good")).to_contain_text("Forwarded to carl@vendor.example", timeout=20_000)
+    expect(page.locator("#draft-form")).to_be_visible()
+    sent = "".join(file.read_text() for file in (desk.var / "sent").glob("*.log"))
+    assert "To: carl@vendor.example" in sent and "bob@vendor.example" not in sent
+
+
+def test_a_macro_made_by_an_admin_is_applied_by_key(page, log_in, desk):
+    admin = log_in("admin")
+    admin.goto(f"{desk.url}/knowledge/macros/")
+    admin.fill("form.add-form input[name=name]", "Call back")
+    admin.fill("form.add-form input[name=tags]", "call back")
+    admin.check("form.add-form input[name=to_me]")
+    admin.click("form.add-form button.primary")
+    expect(admin.locator("table")).to_contain_text("tags call back, assigns it to you")
+    open_first(page)
+    page.keyboard.press("a")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("Call back: tags call back")
+    expect(page.locator("input[name=tags]")).to_have_value("call back")

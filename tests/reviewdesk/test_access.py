@@ -16,6 +16,7 @@ PAGES = {
     "knowledge": {"agent"},
     "knowledge-search": {"agent"},
     "draft-figures": {"agent"},
+    "macros": {"agent"},
     "accuracy": {"reviewer"},
     "models": set(),
     "retraining": set(),
@@ -37,6 +38,11 @@ POSTS = {
     "thread-note": ({"agent"}, "thread"),
     "thread-merge": ({"agent"}, "thread"),
     "email-split": ({"agent"}, "email"),
+    "email-forward": ({"agent"}, "email"),
+    "macro-apply": ({"agent"}, "email"),
+    "macro-add": (set(), None),
+    "macro-change": (set(), "macro"),
+    "macro-delete": (set(), "macro"),
     "thread-presence": ({"agent"}, "thread"),
     "label-correct": ({"agent"}, "email"),
     "email-move": ({"agent"}, "email"),
@@ -64,6 +70,7 @@ POSTS = {
 OBJECT_PAGES = {
     "inbox-thread",
     "draft-panel",
+    "thread-forwards",
     "draft-grounding",
     "draft-take",
     "email-html",
@@ -115,6 +122,7 @@ def objects(db):
         "name": "x",
         "run": 1,
         "document": 1,
+        "macro": 1,
     }
 
 
@@ -146,7 +154,8 @@ def test_actions(client, objects, name, role):
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("name", "kind", "roles"), [
-    ("inbox-thread", "thread", {"agent"}), ("draft-panel", "email", {"agent"}), ("email-html", "email", {"agent", "reviewer"}),
+    ("inbox-thread", "thread", {"agent"}), ("draft-panel", "email", {"agent"}), ("thread-forwards", "thread", {"agent"}),
+    ("email-html", "email", {"agent", "reviewer"}),
 ])  # fmt: skip
 def test_object_pages(client, objects, name, kind, roles, role):
     client.force_login(make_user(role=role))
