@@ -19,7 +19,7 @@ from ml.prototypes import EXAMPLES, centres_of, prototype_scores, similarities
 from ml.scoring import SCOPE_SCORES, Calibration, Prototypes, Scope, centred, log_softmax, scope_score
 from ml.taxonomy import LabelSpace
 
-NEW_WEIGHT = 2.5  # of rows of new subtypes: with 1, they are missed too often for the little that known ones lose
+NEW_WEIGHT = 1.5  # of rows of new subtypes: with 1, they are missed too often for the little that known ones lose
 SCOPE_SHARE = 0.02  # of ordinary mail that may fall under the bar
 FEWEST = 50  # rows for a bar of a department's own
 STEPS = 80
