@@ -26,10 +26,18 @@ def label_by_person(*, email: Email, verification: Verification) -> None:
     _save(email)
 
 
+def put_in_force(*, email: Email, verification: Verification) -> None:
+    """Put an answer in force; one that is to be compared with others only where there is none yet."""
+    if not verification.independent or email.verification_id is None:
+        label_by_person(email=email, verification=verification)
+
+
 def withdraw_person_label(*, email: Email) -> None:
     """After an undo: back to the latest answer still in force, or to the model's."""
     here = Q(subtype__isnull=True) | Q(subtype__department=email.department_id)
-    left = confirmed(email.verifications.filter(here)).order_by("-id").first()
+    answers = confirmed(email.verifications.filter(here))
+    decided = answers.filter(independent=False).order_by("-id").first()
+    left = decided or answers.order_by("id").first()  # of answers that are compared, the first
     if left is not None:
         label_by_person(email=email, verification=left)
         return

@@ -6,6 +6,7 @@ from classifier.accuracy import views as accuracy
 from classifier.intake import views as intake
 from classifier.registry import views as registry
 from classifier.retraining import views as retraining
+from classifier.review import queue_views as queues
 from classifier.review import views as review
 
 urlpatterns = [
@@ -16,6 +17,13 @@ urlpatterns = [
     path("review/<int:pk>/move/", review.review_move, name="review-move"),
     path("review/<int:pk>/heartbeat/", review.review_heartbeat, name="review-heartbeat"),
     path("review/<int:pk>/claim/", review.review_claim, name="review-claim"),
+    path("review/<int:pk>/release/", review.review_release, name="review-release"),
+    path("review/history/", review.review_history, name="review-history"),
+    path("review/subtypes/<int:pk>/examples/", review.subtype_examples, name="subtype-examples"),
+    path("settings/queues/", queues.queues, name="queues"),
+    path("settings/queues/<slug:source>/", queues.queue_change, name="queue-change"),
+    path("settings/thresholds/<int:pk>/", queues.threshold_set, name="threshold-set"),
+    path("settings/thresholds/<int:pk>/preview/", queues.threshold_preview, name="threshold-preview"),
     path("imports/", intake.imports, name="imports"),
     path("imports/upload/", intake.upload, name="import-upload"),
     path("imports/<int:pk>/", intake.import_panel, name="import-panel"),

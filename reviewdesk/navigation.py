@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from classifier.models import Thread
-from classifier.review.leases import workable
+from classifier.review.queries import open_count
 from reviewdesk.people.models import ADMIN, AGENT, REVIEWER
 from reviewdesk.switches.queries import paused
 
@@ -32,6 +32,7 @@ PLACES = (
     ("Import", "imports", "u", (AGENT, ADMIN)),
     ("Settings", "settings", "s", (ADMIN,)),
 )
+SETTINGS_TABS = (("settings", "Switches"), ("queues", "Queues"))
 
 
 def rail(request: HttpRequest) -> dict:
@@ -41,7 +42,7 @@ def rail(request: HttpRequest) -> dict:
         return {}
     counts = {
         "inbox": lambda: Thread.objects.filter(status=Thread.Status.OPEN).count(),
-        "review": lambda: workable(user).count(),
+        "review": lambda: open_count(user),
     }
     places = [
         Place(
@@ -54,4 +55,4 @@ def rail(request: HttpRequest) -> dict:
         for label, name, key, roles in PLACES
         if user.roles & set(roles)
     ]
-    return {"rail": places, "paused": paused()}
+    return {"rail": places, "paused": paused(), "settings_tabs": SETTINGS_TABS}

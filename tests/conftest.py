@@ -5,6 +5,7 @@ import shutil
 import pytest
 from django.conf import settings
 
+from classifier.models import DEFAULTS
 from tests import factories
 from tests.environment import VAR
 
@@ -23,6 +24,13 @@ def _eager_tasks():
     app.conf.task_always_eager = True
     app.conf.task_eager_propagates = True
     yield
+
+
+@pytest.fixture(autouse=True)
+def _no_overlap(monkeypatch):
+    """One answer ends an item unless a test asks for a second reviewer."""
+    for fields in DEFAULTS.values():
+        monkeypatch.setitem(fields, "overlap_share", 0.0)
 
 
 @pytest.fixture

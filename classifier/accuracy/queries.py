@@ -44,12 +44,18 @@ def weeks(*, last: int = 12) -> list[Week]:
     return [Week(draw, estimate(draw)) for draw in SampleDraw.objects.order_by("-week")[:last]]
 
 
+def _weight(answer: Verification) -> tuple:
+    """A decision between answers counts before the answers; of those that are compared, the first."""
+    decided = answer.source == Source.ADJUDICATION
+    return decided, not answer.independent, -answer.pk if answer.independent else answer.pk
+
+
 def estimate(draw: SampleDraw) -> Estimate:
     """Compare reviewers' answers with the predictions that were drawn; agents' corrections never count."""
     items = ReviewItem.objects.filter(draw=draw)
     emails = items.values("email")
     answers = confirmed(Verification.objects.filter(email__in=emails)).exclude(source__in=[Source.AGENT, Source.GOLD])
-    latest: dict[int, Verification] = {a.email_id: a for a in answers.order_by("pk")}
+    latest: dict[int, Verification] = {a.email_id: a for a in sorted(answers.order_by("pk"), key=_weight)}
     said = {i.email_id: i.prediction for i in items.select_related("prediction")}
     pairs = [(said[pk], answer) for pk, answer in latest.items()]
     return Estimate(

@@ -5,16 +5,19 @@ from classifier.models.email import Email
 from classifier.models.intake import ImportRun
 from classifier.models.mailbox import Mailbox
 from classifier.models.prediction import Prediction
+from classifier.models.queue import DEFAULTS, ReviewQueue
 from classifier.models.registry import Evaluation, ModelAlias, ModelVersion, ServingPeriod
-from classifier.models.review import ReviewItem, SampleDraw, Source, Verification
+from classifier.models.review import Disagreement, ReviewItem, SampleDraw, Source, Verification
 from classifier.models.taxonomy import Department, EmailType, Subtype
 from classifier.models.thread import Customer, Thread, ThreadReference
 from classifier.models.training import TrainingRun
 
 __all__ = [
+    "DEFAULTS",
     "Attachment",
     "Customer",
     "Department",
+    "Disagreement",
     "Email",
     "EmailType",
     "Evaluation",
@@ -24,6 +27,7 @@ __all__ = [
     "ModelVersion",
     "Prediction",
     "ReviewItem",
+    "ReviewQueue",
     "SampleDraw",
     "ServingPeriod",
     "Source",

@@ -30,14 +30,18 @@ class Source(models.TextChoices):
     WEEKLY = "weekly", "Weekly sample"
     EXPERIMENT = "experiment", "Experiment sample"
     FLAGGED = "flagged", "Flagged"
+    OVERLAP = "overlap", "Second reviewer"
+    SECOND_LOOK = "second_look", "Second look"
+    ADJUDICATION = "adjudication", "Adjudication"
     AGENT = "agent", "Agent correction"
     GOLD = "gold", "Gold label"
 
 
 class ReviewItem(models.Model):
-    """An email that a person shall check; held by one reviewer at a time.
+    """An answer that one person shall give about an email; held by one reviewer at a time.
 
-    The claim is one conditional UPDATE on `lease`, `holder` and `lease_until`.
+    The claim is one conditional UPDATE on `lease`, `holder` and `lease_until`. An email that several people
+    shall answer has an item for each, told apart by `seat`; nobody answers two of them.
     """
 
     class Status(models.TextChoices):
@@ -49,8 +53,17 @@ class ReviewItem(models.Model):
     source = models.CharField(max_length=16, choices=Source)
     reason = models.CharField(max_length=200)
     status = models.CharField(max_length=6, choices=Status, default=Status.OPEN)
+    seat = models.PositiveSmallIntegerField(default=0)
+    independent = models.BooleanField(
+        default=False, help_text="Compared with other people's answers, not put over them."
+    )
+    blind = models.BooleanField(default=False, help_text="The reviewer does not see what the model said.")
     priority = models.SmallIntegerField(default=0, help_text="Higher first.")
-    margin = models.FloatField(default=0, help_text="Best minus second-best subtype confidence; smaller first.")
+    position = models.FloatField(default=0, help_text="Within its priority, by the order of its queue; smaller first.")
+    margin = models.FloatField(default=0, help_text="Best minus second-best subtype confidence.")
+    lottery = models.FloatField(default=0, help_text="0 to 1, drawn when it was opened, for queues in random order.")
+    fingerprint = models.BigIntegerField(default=0, help_text="Equal for most near-copies of a text.")
+    copies = models.PositiveSmallIntegerField(default=0, help_text="Near-copies that were open before it.")
     draw = models.ForeignKey(SampleDraw, models.PROTECT, null=True, related_name="items")
     stratum = models.CharField(max_length=40, blank=True)
     sampling_probability = models.FloatField(null=True)
@@ -65,11 +78,19 @@ class ReviewItem(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["email"], condition=Q(status="open"), name="one_open_item_per_email"),
+            models.UniqueConstraint(
+                fields=["email", "seat"], condition=Q(status="open"), name="one_open_item_per_seat"
+            ),
         ]
         indexes = [
-            models.Index(fields=["-priority", "margin", "id"], name="review_open", condition=Q(status="open")),
-            models.Index(fields=["holder", "lease_until"], name="review_held", condition=Q(status="open")),
+            models.Index(fields=["-priority", "position", "id"], name="review_order", condition=Q(status="open")),
+            models.Index(fields=["fingerprint"], name="review_near_copies", condition=Q(status="open")),
+            models.Index(
+                fields=["holder", "lease_until"], name="review_holder", condition=Q(status="open", holder__isnull=False)
+            ),
+            models.Index(
+                fields=["lease_until"], name="review_leases", condition=Q(status="open", lease_until__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -94,7 +115,9 @@ class Verification(models.Model):
     type = models.CharField(max_length=12, choices=EmailType, blank=True)
     subtype = models.ForeignKey(Subtype, models.PROTECT, null=True, related_name="+")
     second_subtype = models.ForeignKey(Subtype, models.PROTECT, null=True, related_name="+")
-    reason = models.CharField(max_length=500, blank=True)
+    reason = models.CharField(max_length=500, blank=True, help_text="Of a skip or flag; a comment beside a label.")
+    blind = models.BooleanField(default=False, help_text="Whether what the model said was hidden.")
+    independent = models.BooleanField(default=False, help_text="Compared with other answers, not put over them.")
     seconds = models.FloatField(null=True)
     source = models.CharField(max_length=16, choices=Source)
     sampling_probability = models.FloatField(null=True)
@@ -107,3 +130,19 @@ class Verification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.type}"
+
+
+class Disagreement(models.Model):
+    """People labelled one email differently: somebody decides. Settled it keeps the deciding answer."""
+
+    email = models.ForeignKey(Email, models.CASCADE, related_name="disagreements")
+    opened_at = models.DateTimeField(auto_now_add=True)
+    settled_by = models.OneToOneField(Verification, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["email"], condition=Q(settled_by=None), name="one_open_disagreement")
+        ]
+
+    def __str__(self) -> str:
+        return f"about {self.email_id}"

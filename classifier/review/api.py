@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from classifier.models import EmailType, ReviewItem
 from classifier.review import leases, services
-from classifier.review.queries import last_undoable, queue_state
+from classifier.review.queries import queue_state, undoable
 from reviewdesk.errors import Conflict
 from reviewdesk.people.access import api_for
 from reviewdesk.people.models import REVIEWER
@@ -25,15 +25,22 @@ class ItemOutput(serializers.Serializer):
     body = serializers.CharField(source="email.body")
     source = serializers.CharField()
     reason = serializers.CharField()
-    type = serializers.CharField(source="email.prediction.type")
-    type_confidence = serializers.FloatField(source="email.prediction.type_confidence")
+    blind = serializers.BooleanField()
+    type = serializers.CharField(source="email.prediction.type", allow_null=True)
+    type_confidence = serializers.FloatField(source="email.prediction.type_confidence", allow_null=True)
     subtype = serializers.CharField(source="email.prediction.subtype.slug", default=None)
-    subtype_confidence = serializers.FloatField(source="email.prediction.subtype_confidence")
-    withheld = serializers.BooleanField(source="email.prediction.withheld")
+    subtype_confidence = serializers.FloatField(source="email.prediction.subtype_confidence", allow_null=True)
+    withheld = serializers.BooleanField(source="email.prediction.withheld", allow_null=True)
     top = serializers.SerializerMethodField()
 
     def get_top(self, item: ReviewItem) -> list:
         return item.email.prediction.distribution[:3]
+
+    def to_representation(self, item: ReviewItem) -> dict:
+        """What the model said is null where the reviewer must not see it."""
+        shown = super().to_representation(item)
+        hidden = ("type", "type_confidence", "subtype", "subtype_confidence", "withheld", "top")
+        return shown | dict.fromkeys(hidden) if item.blind else shown
 
 
 class ClaimedOutput(ItemOutput):
@@ -132,8 +139,8 @@ def verification(request: Request, pk: int) -> Response:
 @api_view(["POST"])
 @permission_classes([Reviewers])
 def undo_item(request: Request, pk: int) -> Response:
-    """Take back your last answer, which must be this item's; it is yours again."""
-    last = last_undoable(user=request.user)
-    if last is None or last.item_id != pk:
-        raise Conflict("Only your latest answer can be taken back, and this is not it.", code="conflict")
-    return Response(ClaimedOutput(_whole(services.undo(user=request.user).pk)).data)
+    """Take back your answer to this item, one of your last 20 of the day; the item is yours again."""
+    given = next((v for v in undoable(user=request.user) if v.item_id == pk), None)
+    if given is None:
+        raise Conflict("You have no answer to this item among your last 20 of the last day.", code="conflict")
+    return Response(ClaimedOutput(_whole(services.undo(user=request.user, answer=given.pk).pk)).data)

@@ -1,31 +1,30 @@
 """Who holds which review item: claimed by one conditional UPDATE, renewed by heartbeat."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from secrets import token_hex
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from classifier.models import ReviewItem, Verification
+from classifier.review.queues import allowed, lease_time
+from reviewdesk.audit.services import record
 from reviewdesk.errors import Conflict
-from reviewdesk.people.models import ADMIN, User
+from reviewdesk.people.models import User
 
 ATTEMPTS = 50
 
 
 def workable(user: User) -> QuerySet[ReviewItem]:
-    """Open items that `user` may answer, best first: not skipped or flagged by them, and classified.
-
-    Flagged items wait for an admin.
+    """Open items that `user` may answer, best first: classified, in a queue that is theirs to work, not skipped by
+    them, and where answers are compared, of an email they have not answered yet.
     """
-    declined = Verification.objects.filter(
-        item=OuterRef("pk"), reviewer=user, action=Verification.Action.SKIP, superseded_by__isnull=True
-    )
-    items = ReviewItem.objects.filter(status=ReviewItem.Status.OPEN, email__prediction__isnull=False)
-    if ADMIN not in user.roles:
-        items = items.filter(flagged=False)
-    return items.exclude(Exists(declined)).order_by("-priority", "margin", "id")
+    theirs = Verification.objects.filter(email=OuterRef("email"), reviewer=user, superseded_by__isnull=True)
+    skipped = theirs.filter(item=OuterRef("pk"), action=Verification.Action.SKIP)
+    answered = theirs.filter(item__isnull=False, action=Verification.Action.CONFIRM)
+    items = ReviewItem.objects.filter(allowed(user), status=ReviewItem.Status.OPEN, email__prediction__isnull=False)
+    items = items.exclude(Exists(skipped)).exclude(Q(independent=True) & Exists(answered))
+    return items.order_by("-priority", "position", "id")
 
 
 def free(now: datetime) -> Q:
@@ -42,22 +41,24 @@ def claim_next(*, user: User) -> ReviewItem | None:
         return _renewed(held, user)
     for _ in range(ATTEMPTS):
         now = timezone.now()
-        pk = workable(user).filter(free(now)).values_list("pk", flat=True).first()
-        if pk is None:
+        best = workable(user).filter(free(now)).values_list("pk", "source").first()
+        if best is None:
             return None
-        if _claim(pk, user, now):
-            return ReviewItem.objects.get(pk=pk)
+        if _claim(*best, user, now):
+            return ReviewItem.objects.get(pk=best[0])
     return None
 
 
 def claim(*, item: ReviewItem, user: User) -> bool:
-    """Hold this very item, if it is open and free."""
-    return _claim(item.pk, user, timezone.now())
+    """Hold this very item, if it is free and theirs to work."""
+    now = timezone.now()
+    return workable(user).filter(pk=item.pk).exists() and _claim(item.pk, item.source, user, now)
 
 
-def _claim(pk: int, user: User, now: datetime) -> bool:
+def _claim(pk: int, source: str, user: User, now: datetime) -> bool:
     open_and_free = ReviewItem.objects.filter(free(now), pk=pk, status=ReviewItem.Status.OPEN)
-    return bool(open_and_free.update(holder=user, lease=token_hex(16), lease_until=now + lease_time(), claimed_at=now))
+    until = now + lease_time(source)
+    return bool(open_and_free.update(holder=user, lease=token_hex(16), lease_until=until, claimed_at=now))
 
 
 def held_by(user: User) -> ReviewItem | None:
@@ -78,7 +79,7 @@ def _renewed(item: ReviewItem, user: User) -> ReviewItem:
 
 def heartbeat(*, item: ReviewItem, user: User, lease: str) -> datetime:
     """Prolong a live lease; returns its new end. Raises Conflict when it is no longer yours."""
-    until = timezone.now() + lease_time()
+    until = timezone.now() + lease_time(item.source)
     mine = ReviewItem.objects.filter(
         pk=item.pk, holder=user, lease=lease, status=ReviewItem.Status.OPEN, lease_until__gte=timezone.now()
     )
@@ -94,6 +95,15 @@ def release(*, item: ReviewItem, user: User, lease: str) -> None:
         raise refusal(item=item, user=user, lease=lease)
 
 
+def release_for(*, item: ReviewItem, by: User) -> None:
+    """An admin takes an item from whoever holds it; their answer will be refused, and stays on their screen."""
+    held = ReviewItem.objects.select_related("holder").filter(pk=item.pk, status=ReviewItem.Status.OPEN)
+    holder = held.values_list("holder__username", flat=True).first()
+    if not held.exclude(holder=None).update(holder=None, lease="", lease_until=None):
+        raise Conflict("Nobody holds this email any more.", code="already_done")
+    record(action="release", target=item.email, actor=by, item=item.pk, holder=holder)
+
+
 def refusal(*, item: ReviewItem, user: User, lease: str) -> Conflict:
     """Why a lease does not hold: `already_done`, `held_by_other` or `lease_expired`."""
     now = ReviewItem.objects.select_related("holder").get(pk=item.pk)
@@ -102,7 +112,3 @@ def refusal(*, item: ReviewItem, user: User, lease: str) -> Conflict:
     if now.holder_id not in (None, user.pk) and now.lease_until and now.lease_until > timezone.now():
         return Conflict(f"{now.holder} holds this email now.", code="held_by_other")
     return Conflict("Your hold on this email has run out.", code="lease_expired")
-
-
-def lease_time() -> timedelta:
-    return timedelta(seconds=settings.LEASE_SECONDS)

@@ -1,25 +1,33 @@
 """Decides which emails a person shall check, and says why."""
 
 from datetime import date, timedelta
+from random import random
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from classifier.labels import confirmed
-from classifier.models import Email, Prediction, ReviewItem, SampleDraw, Source, Verification
+from classifier.models import Email, Prediction, ReviewItem, ReviewQueue, SampleDraw, Source, Verification
+from classifier.review.queues import position, queue_of
+from ml.fingerprint import fingerprint
+from ml.tokenizing import email_text
 from reviewdesk.errors import DeskError
 
-PRIORITY = {Source.UNREADABLE: 0, Source.OUT_OF_SCOPE: 4, Source.LOW_CONFIDENCE: 5, Source.WEEKLY: 3, Source.FLAGGED: 8}
+MOST_COPIES = 1_000  # near-copies counted
 NOTHING_FITS = "nothing in this department fits"
 SAMPLE_DAYS = 7
 
 
 def open_if_unsure(*, email: Email, prediction: Prediction) -> ReviewItem | None:
     """Open a review when the email is unreadable, its subtype is withheld, or nothing fits; once an email."""
-    waiting = ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN)
-    if waiting.update(prediction=prediction, margin=_margin(prediction)):
-        return waiting.get()  # moved here with its review: what is shown is what is verified
+    waiting = list(ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN).order_by("seat"))
+    if waiting:  # moved here with its review: what is shown is what is verified
+        for item in waiting:
+            item.prediction, item.margin = prediction, _margin(prediction)
+            item.position = position(queue_of(_queue(item)).order, item)
+            item.save(update_fields=["prediction", "margin", "position"])
+        return waiting[0]
     if email.verification_id is not None or email.automatic:
         return None
     if email.unreadable:
@@ -67,11 +75,15 @@ def draw_weekly_sample(*, size: int | None = None, today: date | None = None) ->
 def _add_to_sample(email: Email, draw: SampleDraw, probability: float) -> None:
     reason = f"weekly sample: {draw.size} of {draw.population}, week of {draw.week:%d %b}"
     fields = {"draw": draw, "stratum": "all", "sampling_probability": probability}
-    open_item = ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN)
-    if open_item.update(source=Source.WEEKLY, **fields):
-        item = open_item.get()
-        item.reason = f"{reason}; {item.reason}"[:200]
-        item.save(update_fields=["reason"])
+    waiting = list(ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN).order_by("seat"))
+    queue = queue_of(Source.WEEKLY)
+    for item in waiting:
+        item.source, item.blind, item.priority = Source.WEEKLY, queue.blind, max(queue.priority, item.priority)
+        item.position, item.reason = position(queue.order, item), f"{reason}; {item.reason}"[:200]
+        for name, value in fields.items():
+            setattr(item, name, value)
+        item.save(update_fields=["source", "blind", "priority", "position", "reason", *fields])
+    if waiting:
         return
     answered = confirmed(Verification.objects.filter(email=email)).exclude(source=Source.AGENT).order_by("-id").first()
     if answered is not None:
@@ -93,10 +105,11 @@ def flag(*, email: Email, reason: str) -> ReviewItem:
     """Send an email to an admin."""
     if email.prediction is None:
         raise DeskError("This email is not classified yet; wait a moment and try again.")
-    waits = {"flagged": True, "flag_reason": reason, "priority": PRIORITY[Source.FLAGGED]}
-    open_item = ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN)
-    if open_item.update(**waits, holder=None, lease="", lease_until=None):
-        return open_item.get()
+    queue = queue_of(Source.FLAGGED)
+    open_items = ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN).order_by("seat")
+    waits = {"flagged": True, "flag_reason": reason, "priority": queue.priority}
+    if open_items.update(**waits, holder=None, lease="", lease_until=None):
+        return open_items[0]
     return _open(email, email.prediction, Source.FLAGGED, f"flagged: {reason}"[:200], flagged=True, flag_reason=reason)
 
 
@@ -106,17 +119,45 @@ def _margin(prediction: Prediction) -> float:
     return probabilities[0] - probabilities[1]
 
 
+def _queue(item: ReviewItem) -> str:
+    return Source.FLAGGED if item.flagged else item.source
+
+
 def _open(email: Email, prediction: Prediction, source: Source, reason: str, **fields) -> ReviewItem:
-    item, _ = ReviewItem.objects.get_or_create(
+    """An item for each person whom the queue asks; what is open already stays. Returns the first."""
+    queue = queue_of(source)
+    seats = [open_seat(email, prediction, queue, reason, seat=n, **fields) for n in range(queue.reviews)]
+    return seats[0]
+
+
+def open_seat(
+    email: Email, prediction: Prediction, queue: ReviewQueue, reason: str, *, seat: int = 0, **fields
+) -> ReviewItem:
+    """The open item of an email at a seat, made if there is none."""
+    print_ = fingerprint(email_text(email.subject, email.body))
+    alike = ReviewItem.objects.filter(status=ReviewItem.Status.OPEN, fingerprint=print_).exclude(email=email)
+    item = ReviewItem(
         email=email,
-        status=ReviewItem.Status.OPEN,
-        defaults={
-            "prediction": prediction,
-            "source": source,
-            "reason": reason,
-            "priority": PRIORITY[source],
-            "margin": _margin(prediction),
-            **fields,
-        },
+        seat=seat,
+        prediction=prediction,
+        source=queue.source,
+        reason=reason[:200],
+        priority=queue.priority,
+        blind=queue.blind,
+        independent=fields.pop("independent", queue.reviews > 1),
+        margin=_margin(prediction),
+        lottery=random(),
+        fingerprint=print_,
+        copies=alike[:MOST_COPIES].count() if print_ else 0,
+        **fields,
     )
+    item.position = position(queue.order, item) if queue.order != ReviewQueue.Order.OLDEST else 0.0
+    try:
+        with transaction.atomic():
+            item.save()
+    except IntegrityError:
+        return ReviewItem.objects.get(email=email, seat=seat, status=ReviewItem.Status.OPEN)
+    if queue.order == ReviewQueue.Order.OLDEST:
+        item.position = position(queue.order, item)
+        item.save(update_fields=["position"])
     return item

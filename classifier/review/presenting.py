@@ -42,26 +42,27 @@ class ShownItem:
     @property
     def runners_up(self) -> list[Choice]:
         """Second and third of the model's top three, of whatever type."""
-        return [c for c in self.choices if c.rank < 3 and not c.chosen][:2]
+        return [] if self.item.blind else [c for c in self.choices if c.rank < 3 and not c.chosen][:2]
 
 
 def present(item: ReviewItem) -> ShownItem:
-    """Load what the page needs: five queries, whatever the email."""
+    """Load what the page needs: five queries, whatever the email. What the model said is left out of a blind item."""
     email = Email.objects.select_related("department", "customer", "thread", "prediction__subtype").get(
         pk=item.email_id
     )
     prediction = email.prediction
     assert prediction is not None, "only classified emails are claimed"
     position = email.thread.emails.filter(received_at__lt=email.received_at).count() + 1
-    given: dict[str, float] = dict(prediction.distribution)
+    given: dict[str, float] = {} if item.blind else dict(prediction.distribution)
     order = {slug: rank for rank, slug in enumerate(given)}
-    best = prediction.subtype.slug if prediction.subtype else ""
+    best = prediction.subtype.slug if prediction.subtype and not item.blind else ""
     choices = [
         Choice(s, given.get(s.slug, 0.0), order.get(s.slug, len(order)), s.slug == best)
         for s in Subtype.objects.filter(department=email.department, active=True)
     ]
     choices.sort(key=lambda c: (c.rank, c.subtype.name))
-    types = [TypeChoice(v, label, i, v == prediction.type) for i, (v, label) in enumerate(EmailType.choices, 1)]
+    said = "" if item.blind else prediction.type
+    types = [TypeChoice(v, label, i, v == said) for i, (v, label) in enumerate(EmailType.choices, 1)]
     return ShownItem(
         item,
         email,

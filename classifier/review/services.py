@@ -6,10 +6,19 @@ from secrets import token_hex
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from classifier.labels import find_label, forget_prediction, label_by_person, withdraw_person_label
+from classifier.labels import (
+    confirmed,
+    find_label,
+    forget_prediction,
+    label_by_person,
+    put_in_force,
+    withdraw_person_label,
+)
 from classifier.models import Department, Email, ReviewItem, Source, Subtype, Verification
-from classifier.review.leases import lease_time, refusal
-from classifier.review.queries import last_undoable
+from classifier.review.agreeing import close_others, open_overlap, reconcile
+from classifier.review.leases import refusal
+from classifier.review.queries import undoable
+from classifier.review.queues import lease_time, queue_of
 from reviewdesk.audit.services import record
 from reviewdesk.backends import enqueue_emails
 from reviewdesk.errors import Conflict, DeskError
@@ -67,8 +76,9 @@ def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
     type_, subtype, second = ("", None, None)
     if answer.action == actions.CONFIRM:
         type_, subtype, second = _labels(email.department, answer)
-    _take(item, user, answer)
     item.refresh_from_db()
+    _check_first_answer(item, user, answer)
+    _take(item, user, answer)
     verification = Verification.objects.create(
         email=email,
         item=item,
@@ -81,14 +91,29 @@ def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
         reason=answer.reason.strip()[:500],
         seconds=None if answer.seconds is None else min(max(answer.seconds, 0.0), MAX_SECONDS),
         source=Source.FLAGGED if item.flagged and item.draw_id is None else item.source,
+        blind=item.blind,
+        independent=item.independent and not item.flagged,
         sampling_probability=item.sampling_probability,
         idempotency_key=answer.idempotency_key,
     )
     if answer.action == actions.CONFIRM:
-        label_by_person(email=email, verification=verification)
+        put_in_force(email=email, verification=verification)
+        if item.flagged:
+            close_others(item)
+        else:
+            open_overlap(item=item, verification=verification)
+        reconcile(email=email)
         enqueue_emails([email.pk])
     record(action=f"review {answer.action}", target=email, actor=user, item=item.pk)
     return verification
+
+
+def _check_first_answer(item: ReviewItem, user: User, answer: Answer) -> None:
+    """Where answers are compared, nobody gives two about one email."""
+    if answer.action == Verification.Action.CONFIRM and item.independent:
+        given = confirmed(Verification.objects.filter(email=item.email_id, reviewer=user, item__isnull=False))
+        if given.exists():
+            raise Conflict("You have answered this email already; somebody else shall.", code="already_done")
 
 
 def _labels(department: Department, answer: Answer) -> tuple[str, Subtype | None, Subtype | None]:
@@ -115,7 +140,8 @@ def _take(item: ReviewItem, user: User, answer: Answer) -> None:
     elif answer.action == Verification.Action.SKIP:
         taken = mine.update(**freed)
     else:
-        taken = mine.update(flagged=True, flag_reason=answer.reason.strip()[:500], priority=8, **freed)
+        priority = queue_of(Source.FLAGGED).priority
+        taken = mine.update(flagged=True, flag_reason=answer.reason.strip()[:500], priority=priority, **freed)
     if not taken:
         raise refusal(item=item, user=user, lease=answer.lease)
 
@@ -144,10 +170,13 @@ def move_email(*, email: Email, department: Department, user: User) -> None:
     enqueue_emails([email.pk])
 
 
-def undo(*, user: User) -> ReviewItem:
-    """Take back the reviewer's last answer; its item is open again and held by them."""
-    last = last_undoable(user=user)
-    if last is None or last.item is None:
+def undo(*, user: User, answer: int | None = None) -> ReviewItem:
+    """Take back one of the reviewer's last answers, by default the last; its item is open again and held by them.
+
+    Raises Conflict where somebody has taken the email up since.
+    """
+    last = next((v for v in undoable(user=user) if answer in (None, v.pk)), None)
+    if last is None:
         raise DeskError("There is nothing to undo: your last 20 answers of the last day can be taken back.")
     now = timezone.now()
     with transaction.atomic():
@@ -162,7 +191,9 @@ def undo(*, user: User) -> ReviewItem:
         )
         _reopen(last, user, now)
         if last.action == Verification.Action.CONFIRM:
-            withdraw_person_label(email=Email.objects.select_related("prediction").get(pk=last.email_id))
+            email = Email.objects.select_related("prediction").get(pk=last.email_id)
+            withdraw_person_label(email=email)
+            reconcile(email=email)
         record(action="review undo", target=last.email, actor=user, item=last.item_id)
     return ReviewItem.objects.get(pk=last.item_id)
 
@@ -171,8 +202,11 @@ def _reopen(last: Verification, user: User, now) -> None:
     """Open the item again and hold it, unless somebody else works on it or has answered since."""
     item = ReviewItem.objects.get(pk=last.item_id)
     since = Verification.objects.filter(email=last.email_id, pk__gt=last.pk, superseded_by__isnull=True)
-    later = since.exclude(action=Verification.Action.UNDO)
-    another = ReviewItem.objects.filter(email=last.email_id, status=ReviewItem.Status.OPEN).exclude(pk=item.pk)
+    later = since.exclude(action=Verification.Action.UNDO).exclude(independent=True)
+    if last.independent:
+        later = later.filter(source__in=[Source.ADJUDICATION, Source.AGENT])
+    open_now = ReviewItem.objects.filter(email=last.email_id, status=ReviewItem.Status.OPEN)
+    another = open_now.filter(seat=item.seat).exclude(pk=item.pk)
     held = item.holder_id not in (None, user.pk) and item.lease_until and item.lease_until >= now
     if later.exists() or another.exists() or held:
         raise Conflict("Somebody else has taken this email up since; ask them or an admin.", code="held_by_other")
@@ -185,7 +219,7 @@ def _reopen(last: Verification, user: User, now) -> None:
         done_at=None,
         holder=user,
         lease=token_hex(16),
-        lease_until=now + lease_time(),
+        lease_until=now + lease_time(item.source),
         claimed_at=now,
         **fields,
     )
@@ -209,6 +243,7 @@ def correct(*, email: Email, user: User, type: str, subtype: str) -> Verificatio
             status=ReviewItem.Status.DONE, done_at=timezone.now(), holder=None, lease_until=None
         )
         label_by_person(email=email, verification=verification)
+        reconcile(email=email)
         record(action="correct label", target=email, actor=user)
         enqueue_emails([email.pk])
     return verification

@@ -9,14 +9,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from classifier.models import Department, ReviewItem
+from classifier.models import Department, ReviewItem, Subtype
 from classifier.review import leases, services
 from classifier.review.forms import AnswerForm, MoveForm
 from classifier.review.presenting import present
-from classifier.review.queries import last_undoable, queue_state
+from classifier.review.queries import can_undo, examples_of, queue_state, undoable
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
-from reviewdesk.people.models import REVIEWER
+from reviewdesk.people.models import ADMIN, REVIEWER
 
 
 @for_roles(REVIEWER)
@@ -54,7 +54,33 @@ def review_move(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(REVIEWER)
 def review_undo(request: DeskRequest) -> HttpResponse:
-    return _panel(request, services.undo(user=request.user), undone=True)
+    """Take back the last answer, or the one of the history that is named."""
+    named = request.POST.get("answer", "")
+    item = services.undo(user=request.user, answer=int(named) if named.isdigit() else None)
+    return _panel(request, item, undone=True)
+
+
+@for_roles(REVIEWER)
+def review_history(request: DeskRequest) -> HttpResponse:
+    """The reviewer's last answers that may be taken back."""
+    return render(request, "classifier/_review_history.html", {"answers": undoable(user=request.user)})
+
+
+@for_roles(REVIEWER)
+def subtype_examples(request: DeskRequest, pk: int) -> HttpResponse:
+    """Emails that show a subtype; `without` leaves out the one being reviewed."""
+    without = request.GET.get("without", "")
+    shown = examples_of(get_object_or_404(Subtype, pk=pk), without=int(without) if without.isdigit() else None)
+    return render(request, "classifier/_subtype_examples.html", {"examples": shown})
+
+
+@require_POST
+@for_roles(ADMIN)
+def review_release(request: DeskRequest, pk: int) -> HttpResponse:
+    """Take an item from whoever holds it."""
+    leases.release_for(item=get_object_or_404(ReviewItem.objects.select_related("email"), pk=pk), by=request.user)
+    messages.info(request, "Released; it is free for the next reviewer.")
+    return redirect("review")
 
 
 @require_POST
@@ -91,7 +117,7 @@ def _context(request: DeskRequest, item: ReviewItem | None, **more: bool) -> dic
         "state": queue_state(user=request.user),
         "shown": present(item) if item else None,
         "departments": Department.objects.filter(active=True),
-        "can_undo": last_undoable(user=request.user) is not None,
+        "can_undo": can_undo(user=request.user),
         "idempotency_key": uuid4().hex,
         **more,
     }

@@ -5,8 +5,17 @@ const panel = document.getElementById("review-panel");
 const form = () => document.getElementById("review-form");
 const radios = (name) => [...form().querySelectorAll(`input[name=${name}]`)];
 const chosenType = () => radios("type").find((r) => r.checked)?.value;
-let startedAt = Date.now();
 let heartbeat = null;
+let retry = null;
+const blind = () => "blind" in panel.querySelector(".review").dataset;
+const say = (text) => { const place = document.getElementById("review-state"); if (place) place.textContent = text ? `${text} · ` : ""; };
+
+// --- seconds of work: a minute without a key or a move of the mouse is not counted -------------
+const IDLE_MS = 60_000;
+let seconds = 0;
+let lastSign = Date.now();
+for (const sign of ["keydown", "pointermove", "scroll", "pointerdown"]) document.addEventListener(sign, () => { lastSign = Date.now(); }, { passive: true, capture: true });
+setInterval(() => { if (!document.hidden && Date.now() - lastSign < IDLE_MS) seconds += 0.5; }, 500);
 
 // --- choosing ------------------------------------------------------------------------------
 function visibleChoices() {
@@ -18,7 +27,7 @@ function showChoices() {
   if (!form()) return;
   const letters = document.getElementById("subtype-filter").value.trim().toLowerCase();
   for (const choice of form().querySelectorAll(".choice")) {
-    choice.hidden = letters ? !choice.dataset.name.includes(letters) : choice.dataset.type !== chosenType();
+    choice.hidden = letters ? !choice.dataset.name.includes(letters) : Boolean(chosenType()) && choice.dataset.type !== chosenType();
   }
 }
 
@@ -28,6 +37,7 @@ function pick(choice) {
   choice.scrollIntoView({ block: "nearest" });
   radios("type").find((r) => r.value === choice.dataset.type).checked = true; // the type follows from it
   showGuideline();
+  keep();
 }
 
 function pickType(value) {
@@ -36,7 +46,8 @@ function pickType(value) {
   showChoices();
   for (const radio of radios("subtype")) radio.checked = false; // a type may have no subtype
   showGuideline();
-  pick(visibleChoices()[0]);
+  if (!blind()) pick(visibleChoices()[0]); // unseen, the subtype is the reviewer's own choice too
+  keep();
 }
 
 function showGuideline() {
@@ -44,15 +55,57 @@ function showGuideline() {
   const place = document.getElementById("guideline");
   if (!place) return;
   place.replaceChildren();
+  showExamples(choice);
   if (!choice) return;
   const name = Object.assign(document.createElement("strong"), { textContent: `${choice.querySelector("span").textContent}. ` });
   place.append(name, choice.querySelector(".guideline-text").textContent);
+}
+
+const fetched = new Map();
+let wanted = "";
+
+/** Three emails like it, once the choice has rested for a moment. */
+function showExamples(choice) {
+  const place = document.getElementById("examples");
+  wanted = choice?.dataset.examples ?? "";
+  place.innerHTML = fetched.get(wanted) ?? "";
+  if (!wanted || fetched.has(wanted)) return;
+  const asked = wanted;
+  setTimeout(async () => {
+    if (asked !== wanted) return;
+    const answer = await fetch(asked).catch(() => null);
+    if (!answer?.ok || answer.redirected) return;
+    fetched.set(asked, await answer.text());
+    if (asked === wanted) document.getElementById("examples").innerHTML = fetched.get(asked);
+  }, 200);
 }
 
 function step(by) {
   const all = visibleChoices();
   const at = all.findIndex((c) => c.querySelector("input").checked);
   pick(all[Math.max(0, Math.min(all.length - 1, at + by))]);
+}
+
+// --- what was chosen is kept in this browser until the server has it ---------------------------
+const KEPT = "review-answer";
+
+function keep() {
+  const { item } = panel.querySelector(".review").dataset;
+  const chosen = radios("subtype").find((r) => r.checked)?.value ?? "";
+  localStorage.setItem(KEPT, JSON.stringify({ item, type: chosenType() ?? "", subtype: chosen, second: form().second_subtype.value, comment: form().reason.value }));
+}
+
+/** A reload, a crash or a lost connection: the answer that was begun is there again. */
+function restore() {
+  let kept = null;
+  try { kept = JSON.parse(localStorage.getItem(KEPT)); } catch { /* somebody else's words */ }
+  if (!kept || kept.item !== panel.querySelector(".review").dataset.item) return localStorage.removeItem(KEPT);
+  const choice = kept.subtype && form().querySelector(`.choice:has(input[value="${CSS.escape(kept.subtype)}"])`);
+  if (choice) { pickType(choice.dataset.type); pick(choice); } else if (kept.type) pickType(kept.type);
+  form().second_subtype.value = kept.second;
+  form().reason.value = kept.comment;
+  document.getElementById("review-more").open = Boolean(kept.second || kept.comment);
+  say("What you had chosen is here again");
 }
 
 // --- answering -----------------------------------------------------------------------------
@@ -62,10 +115,23 @@ function confirmAnswer() {
 }
 
 panel.addEventListener("htmx:configRequest", (event) => {
-  if (event.detail.elt.id === "review-form") event.detail.parameters.seconds = String((Date.now() - startedAt) / 1000);
+  if (event.detail.elt.id === "review-form") event.detail.parameters.seconds = String(seconds);
 });
 
-panel.addEventListener("htmx:beforeRequest", () => dialogOpen()?.close());
+panel.addEventListener("htmx:beforeRequest", () => { dialogOpen()?.close(); clearTimeout(retry); });
+
+/** Out of reach, or restarting: the page stays, and the answer is sent again until the server says yes or no. */
+function sendAgain(event) {
+  if (event.detail.elt.id !== "review-form") return;
+  if (event.type === "htmx:responseError" && event.detail.xhr.status < 502) return;
+  event.detail.handled = true;
+  event.stopPropagation();
+  say("Not sent yet: the desk is out of reach. Trying again…");
+  const { item } = panel.querySelector(".review").dataset;
+  retry = setTimeout(() => { if (panel.querySelector(".review")?.dataset.item === item) confirmAnswer(); }, 2_000);
+}
+document.body.addEventListener("htmx:sendError", sendAgain, { capture: true });
+document.body.addEventListener("htmx:responseError", sendAgain, { capture: true });
 
 // A lost hold keeps the reviewer's work on the screen and offers to take the email again.
 document.body.addEventListener("htmx:responseError", (event) => {
@@ -102,15 +168,16 @@ async function beat() {
 
 // --- a new item ----------------------------------------------------------------------------
 function arrived() {
-  startedAt = Date.now();
+  seconds = 0;
   clearInterval(heartbeat);
   if (!form()) return;
   heartbeat = setInterval(beat, 60_000);
   showChoices();
   showGuideline();
+  restore();
   form().querySelector(".choice:has(input:checked)")?.scrollIntoView({ block: "nearest" });
   const count = document.getElementById("rail-count-review");
-  if (count) count.textContent = panel.querySelector(".bar .quiet").textContent.split(" ")[0];
+  if (count) count.textContent = panel.querySelector(".bar .quiet").textContent.split(" ")[0]; // as the bar has it
   window.scrollTo(0, 0);
 }
 
@@ -118,11 +185,12 @@ panel.addEventListener("htmx:afterSwap", arrived);
 panel.addEventListener("change", (event) => {
   if (event.target.name === "type") pickType(event.target.value);
   if (event.target.name === "subtype") pick(event.target.closest(".choice"));
+  if (["second_subtype", "reason"].includes(event.target.name) && event.target.form === form()) keep();
 });
 panel.addEventListener("click", (event) => {
-  const wanted = event.target.closest("[data-pick]");
-  if (!wanted) return;
-  const choice = form().querySelector(`.choice:has(input[value="${CSS.escape(wanted.dataset.pick)}"])`);
+  const likely = event.target.closest("[data-pick]");
+  if (!likely) return;
+  const choice = form().querySelector(`.choice:has(input[value="${CSS.escape(likely.dataset.pick)}"])`);
   pickType(choice.dataset.type);
   pick(choice);
 });

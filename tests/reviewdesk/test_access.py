@@ -21,6 +21,8 @@ PAGES = {
     "models": set(),
     "retraining": set(),
     "settings": set(),
+    "queues": set(),
+    "review-history": {"reviewer"},
 }
 POSTS = {
     "review-next": ({"reviewer"}, None),
@@ -64,6 +66,9 @@ POSTS = {
     "training-cancel": (set(), "run"),
     "document-add": (set(), None),
     "switch": (set(), None),
+    "review-release": (set(), "item"),
+    "queue-change": (set(), "source"),
+    "threshold-set": (set(), "department"),
     "document-details": (set(), "document"),
     "document-replace": (set(), "document"),
 }
@@ -82,6 +87,8 @@ OBJECT_PAGES = {
     "labels-download",
     "model",
     "model-move",
+    "threshold-preview",
+    "subtype-examples",
     "models-compare",
     "training-run",
 }
@@ -122,6 +129,8 @@ def objects(db):
         "name": "x",
         "run": 1,
         "document": 1,
+        "department": 1,
+        "source": "weekly",
         "macro": 1,
     }
 

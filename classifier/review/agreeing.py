@@ -1,0 +1,93 @@
+"""A second person's answer: who gives one, whether it agrees, and who decides where it does not."""
+
+from hashlib import sha256
+
+from django.db import transaction
+from django.utils import timezone
+
+from classifier.labels import confirmed, find_label, label_by_person
+from classifier.models import Disagreement, Email, ReviewItem, Source, Verification
+from classifier.review.opening import open_seat
+from classifier.review.queues import queue_of
+from reviewdesk.audit.services import record
+from reviewdesk.backends import enqueue_emails
+from reviewdesk.errors import Conflict
+from reviewdesk.people.models import User
+
+OVERLAP_SEAT = 9
+COMPARED = (Source.AGENT, Source.GOLD)  # whose answers are not compared with reviewers'
+
+
+def open_overlap(*, item: ReviewItem, verification: Verification) -> ReviewItem | None:
+    """Let a second reviewer answer blind, for the share of answers that the item's queue asks for.
+
+    Which ones follows from the email alone, so that an answer undone and given again is treated alike.
+    """
+    queue = queue_of(item.source)
+    if item.independent or _draw(item.email_id) >= queue.overlap_share:
+        return None
+    second = queue_of(Source.OVERLAP)
+    if not second.active or item.email.review_items.filter(source=Source.OVERLAP).exists():
+        return None
+    reason = f"a second answer, to see whether people agree; the first was from {queue}".lower()
+    return open_seat(item.email, item.prediction, second, reason, seat=OVERLAP_SEAT, independent=True)
+
+
+def _draw(email: int) -> float:
+    """0 to 1, by the email."""
+    return int.from_bytes(sha256(f"overlap:{email}".encode()).digest()[:6]) / 2**48
+
+
+def close_others(item: ReviewItem) -> None:
+    """An admin has answered a flagged email: nobody else needs to."""
+    others = ReviewItem.objects.filter(email=item.email_id, status=ReviewItem.Status.OPEN).exclude(pk=item.pk)
+    others.update(status=ReviewItem.Status.DONE, done_at=timezone.now(), holder=None, lease="", lease_until=None)
+
+
+def compared(email: Email) -> list[Verification]:
+    """The reviewers' answers in force about an email, the first first; the newest decision leaves out what was before."""
+    answers = confirmed(email.verifications.filter(item__isnull=False)).exclude(source__in=COMPARED)
+    return list(answers.select_related("subtype", "second_subtype", "reviewer", "item").order_by("pk"))
+
+
+def reconcile(*, email: Email) -> Disagreement | None:
+    """Open a disagreement where answers differ that are to be compared; close one that is over. In the caller's transaction."""
+    answers = compared(email)
+    decided = (
+        confirmed(email.verifications.filter(source__in=[Source.ADJUDICATION, Source.AGENT])).order_by("-pk").first()
+    )
+    if decided is not None:
+        answers = [a for a in answers if a.pk > decided.pk]
+    independent = any(a.independent for a in answers)
+    apart = independent and len({(a.type, a.subtype_id) for a in answers}) > 1
+    open_now = Disagreement.objects.filter(email=email, settled_by=None)
+    if not apart:
+        open_now.delete()
+        return None
+    return open_now.first() or Disagreement.objects.create(email=email)
+
+
+def adjudicate(*, disagreement: Disagreement, user: User, type: str, subtype: str, reason: str = "") -> Verification:
+    """Decide between answers; the decision is in force over them. Raises Conflict where somebody has decided."""
+    email = Email.objects.select_related("department", "prediction").get(pk=disagreement.email_id)
+    type_, found = find_label(department=email.department, type=type, subtype=subtype)
+    with transaction.atomic():
+        if not Disagreement.objects.select_for_update().filter(pk=disagreement.pk, settled_by=None).exists():
+            raise Conflict("Somebody has decided this already, or the answers agree by now.", code="already_done")
+        verification = Verification.objects.create(
+            email=email,
+            prediction=email.prediction,
+            reviewer=user,
+            action=Verification.Action.CONFIRM,
+            type=type_,
+            subtype=found,
+            reason=reason.strip()[:500],
+            source=Source.ADJUDICATION,
+            idempotency_key=f"adjudicate:{disagreement.pk}",
+        )
+        if not Disagreement.objects.filter(pk=disagreement.pk, settled_by=None).update(settled_by=verification):
+            raise Conflict("Somebody has decided this already.", code="already_done")
+        label_by_person(email=email, verification=verification)
+        record(action="adjudicate", target=email, actor=user, type=type_, subtype=found.slug if found else None)
+        enqueue_emails([email.pk])
+    return verification
