@@ -6,6 +6,7 @@ from classifier.accuracy import views as accuracy
 from classifier.intake import views as intake
 from classifier.registry import views as registry
 from classifier.retraining import views as retraining
+from classifier.review import insight_views as insight
 from classifier.review import queue_views as queues
 from classifier.review import views as review
 
@@ -18,6 +19,10 @@ urlpatterns = [
     path("review/<int:pk>/heartbeat/", review.review_heartbeat, name="review-heartbeat"),
     path("review/<int:pk>/claim/", review.review_claim, name="review-claim"),
     path("review/<int:pk>/release/", review.review_release, name="review-release"),
+    path("review/progress/", insight.review_progress, name="review-progress"),
+    path("review/agreement/", insight.review_agreement, name="review-agreement"),
+    path("review/disagreements/", insight.disagreements, name="disagreements"),
+    path("review/disagreements/<int:pk>/", insight.disagreement_decide, name="disagreement-decide"),
     path("review/history/", review.review_history, name="review-history"),
     path("review/subtypes/<int:pk>/examples/", review.subtype_examples, name="subtype-examples"),
     path("settings/queues/", queues.queues, name="queues"),

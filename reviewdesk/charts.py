@@ -88,6 +88,40 @@ def line_chart(
     )
 
 
+@dataclass(frozen=True)
+class Bars:
+    """Bars over labelled steps; each is `{x, y, width, height, label, value, note}`, placed."""
+
+    title: str
+    y_label: str
+    bars: list[dict]
+    y_ticks: list[dict]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    bottom: int = HEIGHT - BOTTOM
+
+
+def bar_chart(title: str, bars: Sequence[tuple[str, float, str]], *, y_label: str) -> Bars:
+    """One bar for each (label, value of 0 or more, note said on hover)."""
+    most = max([value for _, value, _ in bars] or [0]) or 1
+    step = (WIDTH - LEFT - RIGHT) / max(len(bars), 1)
+    tall = HEIGHT - TOP - BOTTOM
+    placed = []
+    for i, (label, value, note) in enumerate(bars):
+        high = value / most * tall
+        at = {
+            "x": round(LEFT + step * (i + 0.2), 1),
+            "y": round(HEIGHT - BOTTOM - high, 1),
+            "width": round(step * 0.6, 1),
+        }
+        middle = round(LEFT + step * (i + 0.5), 1)
+        placed.append({**at, "height": round(high, 1), "middle": middle, "label": label, "value": value, "note": note})
+    ticks = [{"at": HEIGHT - BOTTOM - t / most * tall, "label": _label(t, False)} for t in _ticks(0, most)]
+    return Bars(title, y_label, placed, ticks)
+
+
 def _span(values: Sequence[float]) -> tuple[float, float]:
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     return (low, high) if high > low else (low - 0.5, low + 0.5)

@@ -16,6 +16,12 @@ class AnswerForm(forms.Form):
     reason = forms.CharField(max_length=500, required=False)
 
 
+class DecisionForm(forms.Form):
+    type = forms.ChoiceField(choices=EmailType.choices, required=False)
+    subtype = forms.CharField(max_length=80, required=False)
+    reason = forms.CharField(max_length=500, required=False)
+
+
 class MoveForm(forms.Form):
     lease = forms.CharField(max_length=32)
     department = forms.ModelChoiceField(Department.objects.filter(active=True), to_field_name="slug")

@@ -6,7 +6,9 @@ from classifier.accuracy.queries import estimate
 from classifier.models import Disagreement, Email, ReviewItem, Source, Verification
 from classifier.review import leases
 from classifier.review.agreeing import adjudicate
+from classifier.review.agreement import report
 from classifier.review.opening import draw_weekly_sample, flag
+from classifier.review.progress import progress
 from classifier.review.services import correct, undo, verify
 from reviewdesk.errors import Conflict
 from tests.classifier.test_queues import change
@@ -122,3 +124,46 @@ def test_the_accuracy_figure_counts_the_decision_and_before_it_the_first_answer(
     assert estimate(draw).correct_subtype == 1, "the model said outage_complaint, and so did the first"
     adjudicate(disagreement=Disagreement.objects.get(), user=admin, type="", subtype="bug_complaint")
     assert estimate(draw).correct_subtype == 0
+
+
+def test_the_pages_show_agreement_disagreements_and_progress(client, overlapped, reviewer, second, admin):
+    give(reviewer, seconds=12.0)
+    give(second, type="query", subtype="access_query", reason="asks for it", seconds=8.0)
+    client.force_login(admin)
+    report = client.get("/review/agreement/").content.decode()
+    assert "n = 1 pairs" in report and "Access query · Bug complaint" in report
+    page = client.get("/review/disagreements/").content.decode()
+    assert "1 to decide" in page and "asks for it" in page and page.count("This one") == 2
+    pk = Disagreement.objects.get().pk
+    client.post(f"/review/disagreements/{pk}/", {"subtype": "access_query", "reason": "it asks"})
+    assert Email.objects.get().subtype.slug == "access_query"
+    assert "Nobody disagrees" in client.get("/review/disagreements/").content.decode()
+    client.force_login(reviewer)
+    progress = client.get("/review/progress/").content.decode()
+    assert reviewer.username in progress and "Low confidence" in progress and "<td>12</td>" in progress
+
+
+def test_agreement_counts_pairs_by_department_label_and_people(admin, reviewer, second):
+    change(admin, overlap_share=1.0)
+    for n in range(10):
+        make_item()
+    for n in range(10):
+        give(reviewer)
+    for n in range(10):
+        give(second, **({"type": "query", "subtype": "access_query"} if n < 2 else {}))
+    found = report()
+    assert (found.overall.n, found.overall.agreed) == (10, 8)
+    assert [name for name, _ in found.departments] == ["IT"]
+    assert found.people[0][0] == " and ".join(sorted([reviewer.username, second.username]))
+    assert found.confusions[0].n == 2
+    assert {name for name, _ in found.labels} == {"Access query, IT", "Bug complaint, IT"}
+
+
+def test_hours_to_empty_come_from_the_median_time(reviewer):
+    for _ in range(4):
+        make_item()
+    for seconds in (10.0, 20.0, 90.0):
+        give(reviewer, seconds=seconds)
+    (load,) = progress().loads
+    assert (load.open, load.seconds, load.measured) == (1, 20.0, True)
+    assert load.hours == pytest.approx(20 / 3600)

@@ -23,6 +23,9 @@ PAGES = {
     "settings": set(),
     "queues": set(),
     "review-history": {"reviewer"},
+    "review-progress": {"reviewer"},
+    "review-agreement": set(),
+    "disagreements": set(),
 }
 POSTS = {
     "review-next": ({"reviewer"}, None),
@@ -68,6 +71,7 @@ POSTS = {
     "switch": (set(), None),
     "review-release": (set(), "item"),
     "queue-change": (set(), "source"),
+    "disagreement-decide": (set(), "department"),
     "threshold-set": (set(), "department"),
     "document-details": (set(), "document"),
     "document-replace": (set(), "document"),
