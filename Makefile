@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test setup check bench browser-test live-test starter screenshots
+.PHONY: run test test-postgres setup check bench browser-test live-test starter screenshots
 
 run: $(VENV)/.installed
 	@cd $(ROOT) && exec $(BIN)/python manage.py run_desk --demo --port $(PORT)
@@ -18,6 +18,9 @@ check: $(VENV)/.installed-dev
 	@cd $(ROOT) && $(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy
 	@cd $(ROOT) && $(BIN)/python manage.py makemigrations --check --dry-run
 	@cd $(ROOT) && $(BIN)/python -m pytest -q tests/test_architecture.py
+
+test-postgres: $(VENV)/.installed-dev
+	@cd $(ROOT) && REVIEWDESK_TEST_DATABASE=postgres $(BIN)/python -m pytest tests --ignore=tests/ml
 
 browser-test: $(VENV)/.installed-dev
 	@cd $(ROOT) && $(BIN)/python -m pytest tests/browser

@@ -23,6 +23,7 @@ urlpatterns = [
     path("review/agreement/", insight.review_agreement, name="review-agreement"),
     path("review/disagreements/", insight.disagreements, name="disagreements"),
     path("review/disagreements/<int:pk>/", insight.disagreement_decide, name="disagreement-decide"),
+    path("review/holders/", review.review_holders, name="review-holders"),
     path("review/history/", review.review_history, name="review-history"),
     path("review/subtypes/<int:pk>/examples/", review.subtype_examples, name="subtype-examples"),
     path("settings/queues/", queues.queues, name="queues"),

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Generic, TypeVar
+from time import monotonic
+from typing import ClassVar, Generic, TypeVar
+from weakref import WeakSet
 
 T = TypeVar("T")
 
@@ -28,6 +30,26 @@ class Lazy(Generic[T]):
     def reset(self) -> None:
         with self._lock:
             self._value = None
+
+
+class Remembered(Generic[T]):
+    """What `read` gives, kept in this process for `seconds`: for settings that every request needs and few change."""
+
+    every: ClassVar[WeakSet["Remembered"]] = WeakSet()
+
+    def __init__(self, read: Callable[[], T], *, seconds: float):
+        self._read, self._seconds = read, seconds
+        self._held: tuple[float, T] | None = None
+        self.every.add(self)
+
+    def get(self) -> T:
+        held = self._held
+        if held is None or monotonic() > held[0]:
+            held = self._held = (monotonic() + self._seconds, self._read())
+        return held[1]
+
+    def forget(self) -> None:
+        self._held = None
 
 
 EMAILS_PER_TASK = 50

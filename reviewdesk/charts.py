@@ -6,6 +6,7 @@ classes of `charts.css`, so that light and dark come from the same tokens.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 WIDTH, HEIGHT = 520, 260
 LEFT, RIGHT, TOP, BOTTOM = 48, 22, 12, 40
@@ -105,7 +106,7 @@ class Bars:
 
 def bar_chart(title: str, bars: Sequence[tuple[str, float, str]], *, y_label: str) -> Bars:
     """One bar for each (label, value of 0 or more, note said on hover)."""
-    most = max([value for _, value, _ in bars] or [0]) or 1
+    most = 4 * ceil(max([value for _, value, _ in bars] or [0]) / 4) or 4
     step = (WIDTH - LEFT - RIGHT) / max(len(bars), 1)
     tall = HEIGHT - TOP - BOTTOM
     placed = []

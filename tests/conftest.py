@@ -4,8 +4,10 @@ import shutil
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 
 from classifier.models import DEFAULTS
+from reviewdesk.backends import Remembered
 from tests import factories
 from tests.environment import VAR
 
@@ -24,6 +26,14 @@ def _eager_tasks():
     app.conf.task_always_eager = True
     app.conf.task_eager_propagates = True
     yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    """What a process keeps for seconds is of another test's database."""
+    cache.clear()
+    for remembered in list(Remembered.every):
+        remembered.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests.environment import new_database
 
 ROOT = Path(__file__).parent.parent
 UNDO_SECONDS = 3
@@ -50,6 +53,10 @@ class Desk:
     process: subprocess.Popen | None = None
     port: int = 0
 
+    @cached_property
+    def database(self) -> str:
+        return new_database(self.var)
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
@@ -64,7 +71,7 @@ class Desk:
         return kept | {
             "DJANGO_SETTINGS_MODULE": "reviewdesk.settings",
             "REVIEWDESK_VAR": str(self.var),
-            "DATABASE_URL": f"sqlite:///{self.var}/desk.sqlite3",
+            "DATABASE_URL": self.database,
             "CELERY_BROKER_URL": f"filesystem://{self.var}/queue",
             "REVIEWDESK_UNDO_SECONDS": str(UNDO_SECONDS),
             **self.settings,

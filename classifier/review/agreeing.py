@@ -18,7 +18,7 @@ OVERLAP_SEAT = 9
 COMPARED = (Source.AGENT, Source.GOLD)  # whose answers are not compared with reviewers'
 
 
-def open_overlap(*, item: ReviewItem, verification: Verification) -> ReviewItem | None:
+def open_overlap(*, item: ReviewItem) -> ReviewItem | None:
     """Let a second reviewer answer blind, for the share of answers that the item's queue asks for.
 
     Which ones follows from the email alone, so that an answer undone and given again is treated alike.

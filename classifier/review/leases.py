@@ -31,34 +31,35 @@ def free(now: datetime) -> Q:
     return Q(lease_until__isnull=True) | Q(lease_until__lt=now)
 
 
-def claim_next(*, user: User) -> ReviewItem | None:
+def claim_next(*, user: User, holds_nothing: bool = False) -> ReviewItem | None:
     """What `user` holds already, else the best free item, held for them from now on.
 
-    None when every item is done or held by others.
+    None when every item is done or held by others. `holds_nothing`: they have just answered what they held.
     """
-    held = held_by(user)
+    held = None if holds_nothing else held_by(user)
     if held is not None:
         return _renewed(held, user)
     for _ in range(ATTEMPTS):
         now = timezone.now()
-        best = workable(user).filter(free(now)).values_list("pk", "source").first()
-        if best is None:
-            return None
-        if _claim(*best, user, now):
-            return ReviewItem.objects.get(pk=best[0])
+        best = workable(user).filter(free(now)).first()
+        if best is None or _claim(best, user, now):
+            return best
     return None
 
 
 def claim(*, item: ReviewItem, user: User) -> bool:
     """Hold this very item, if it is free and theirs to work."""
     now = timezone.now()
-    return workable(user).filter(pk=item.pk).exists() and _claim(item.pk, item.source, user, now)
+    return workable(user).filter(pk=item.pk).exists() and _claim(item, user, now)
 
 
-def _claim(pk: int, source: str, user: User, now: datetime) -> bool:
-    open_and_free = ReviewItem.objects.filter(free(now), pk=pk, status=ReviewItem.Status.OPEN)
-    until = now + lease_time(source)
-    return bool(open_and_free.update(holder=user, lease=token_hex(16), lease_until=until, claimed_at=now))
+def _claim(item: ReviewItem, user: User, now: datetime) -> bool:
+    hold = {"holder": user, "lease": token_hex(16), "lease_until": now + lease_time(item.source), "claimed_at": now}
+    if not ReviewItem.objects.filter(free(now), pk=item.pk, status=ReviewItem.Status.OPEN).update(**hold):
+        return False
+    for name, value in hold.items():
+        setattr(item, name, value)
+    return True
 
 
 def held_by(user: User) -> ReviewItem | None:
@@ -106,7 +107,9 @@ def release_for(*, item: ReviewItem, by: User) -> None:
 
 def refusal(*, item: ReviewItem, user: User, lease: str) -> Conflict:
     """Why a lease does not hold: `already_done`, `held_by_other` or `lease_expired`."""
-    now = ReviewItem.objects.select_related("holder").get(pk=item.pk)
+    now = ReviewItem.objects.select_related("holder").filter(pk=item.pk).first()
+    if now is None:
+        return Conflict("There is no such review any more.", code="already_done")
     if now.status == ReviewItem.Status.DONE:
         return Conflict("Somebody has answered this email already.", code="already_done")
     if now.holder_id not in (None, user.pk) and now.lease_until and now.lease_until > timezone.now():

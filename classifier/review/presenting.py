@@ -2,10 +2,27 @@
 
 from dataclasses import dataclass
 
-from classifier.models import Email, EmailType, Prediction, ReviewItem, Subtype
+from classifier.models import Department, Email, EmailType, Prediction, ReviewItem, Subtype
 from ml.quoting import SplitText, split_quoted
+from reviewdesk.backends import Remembered
 
 MAX_SHOWN = 50_000
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The departments in use, and all subtypes by id."""
+
+    departments: list[Department]
+    subtypes: dict[int, Subtype]
+
+
+def _read() -> Taxonomy:
+    subtypes = {s.pk: s for s in Subtype.objects.select_related("department")}
+    return Taxonomy(list(Department.objects.filter(active=True)), subtypes)
+
+
+taxonomy = Remembered(_read, seconds=2.0)
 
 
 @dataclass(frozen=True)
@@ -46,19 +63,22 @@ class ShownItem:
 
 
 def present(item: ReviewItem) -> ShownItem:
-    """Load what the page needs: five queries, whatever the email. What the model said is left out of a blind item."""
-    email = Email.objects.select_related("department", "customer", "thread", "prediction__subtype").get(
-        pk=item.email_id
-    )
+    """What the page needs: a query or two, whatever the email. What the model said is left out of a blind one."""
+    email = Email.objects.select_related("customer", "prediction", "department").get(pk=item.email_id)
+    known = taxonomy.get().subtypes
     prediction = email.prediction
     assert prediction is not None, "only classified emails are claimed"
-    position = email.thread.emails.filter(received_at__lt=email.received_at).count() + 1
+    follows = email.in_reply_to or email.references
+    position = email.thread.emails.filter(received_at__lt=email.received_at).count() + 1 if follows else 1
     given: dict[str, float] = {} if item.blind else dict(prediction.distribution)
     order = {slug: rank for rank, slug in enumerate(given)}
+    if prediction.subtype_id in known:
+        prediction.subtype = known[prediction.subtype_id]
     best = prediction.subtype.slug if prediction.subtype and not item.blind else ""
     choices = [
         Choice(s, given.get(s.slug, 0.0), order.get(s.slug, len(order)), s.slug == best)
-        for s in Subtype.objects.filter(department=email.department, active=True)
+        for s in known.values()
+        if s.active and s.department_id == email.department_id
     ]
     choices.sort(key=lambda c: (c.rank, c.subtype.name))
     said = "" if item.blind else prediction.type

@@ -1,11 +1,10 @@
 """What the review pages show: the queue's state, who holds what, a person's answers of the day."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.core.cache import cache
-from django.db.models import Min, QuerySet
+from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
 from classifier.labels import confirmed
@@ -15,7 +14,9 @@ from reviewdesk.people.models import User
 
 UNDO_LIMIT = 20
 UNDO_SPAN = timedelta(days=1)
-COUNTED = 1_000  # open items counted each time; over that, the number is up to a minute old
+COUNTED = 200  # open items counted each time
+COUNT_SECONDS = 30  # how old the number may be where there are more
+HOLDERS = 50
 EXAMPLES = 3
 ANSWERS = (Verification.Action.CONFIRM, Verification.Action.SKIP, Verification.Action.FLAG)
 
@@ -36,7 +37,6 @@ class QueueState:
     open: int
     held_by_others: int
     next_free_at: datetime | None
-    holders: Sequence[Held]
     done_today: int
 
     @property
@@ -45,27 +45,42 @@ class QueueState:
         return round(100 * self.done_today / total) if total else 100
 
 
-def queue_state(*, user: User) -> QueueState:
-    now = timezone.now()
-    held = ReviewItem.objects.filter(status=ReviewItem.Status.OPEN, lease_until__gte=now, holder__isnull=False)
-    holders = [
-        Held(*row) for row in held.order_by("lease_until").values_list("pk", "holder__username", "lease_until")[:50]
-    ]
-    others = [h for h in holders if h.holder != user.username]
-    free = workable(user).filter(pk__in=[h.item for h in others]).order_by() if others else ReviewItem.objects.none()
+def _held_now() -> QuerySet[ReviewItem]:
+    return ReviewItem.objects.filter(
+        status=ReviewItem.Status.OPEN, lease_until__gte=timezone.now(), holder__isnull=False
+    )
+
+
+def holders() -> list[Held]:
+    """Who holds what, who is through first first."""
+    rows = _held_now().order_by("lease_until").values_list("pk", "holder__username", "lease_until")
+    return [Held(*row) for row in rows[:HOLDERS]]
+
+
+def queue_state(*, user: User, exact: bool = True) -> QueueState:
+    """`exact`: what others hold is counted within the queues that are the user's to work, and when it comes free."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     done = answers_in_force(user).filter(created_at__gte=midnight).count()
-    first = free.aggregate(at=Min("lease_until"))["at"] if others else None
-    return QueueState(open_count(user), free.count() if others else 0, first, holders[:20], done)
+    others = _held_now().exclude(holder=user).order_by()
+    if not exact:
+        return QueueState(open_count(user, done), others.count(), None, done)
+    theirs = workable(user).filter(pk__in=others.values("pk")).order_by()
+    found = theirs.aggregate(n=Count("pk"), free=Min("lease_until"))
+    return QueueState(open_count(user, done), found["n"], found["free"], done)
 
 
-def open_count(user: User) -> int:
-    """How many items are open to `user`: exact up to COUNTED, beyond that up to a minute old."""
+def open_count(user: User, done_today: int = 0) -> int:
+    """How many items are open to `user`: exact up to COUNTED, beyond that a few seconds old, less what they did since."""
+    key = f"open-items-{user.pk}"
+    if (known := cache.get(key)) is not None:
+        many, done = known
+        return many - max(done_today - done, 0)
     items = workable(user).order_by()
     counted = items[: COUNTED + 1].count()
-    if counted <= COUNTED:
-        return counted
-    return cache.get_or_set(f"open items {user.pk}", items.count, 60) or counted
+    if counted > COUNTED:
+        counted = items.count()
+        cache.set(key, (counted, done_today), COUNT_SECONDS)
+    return counted
 
 
 def answers_in_force(user: User) -> QuerySet[Verification]:

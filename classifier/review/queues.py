@@ -13,28 +13,37 @@ from django.utils import timezone
 
 from classifier.models import DEFAULTS, Department, Prediction, ReviewItem, ReviewQueue, Source
 from reviewdesk.audit.services import record
+from reviewdesk.backends import Remembered
 from reviewdesk.errors import DeskError
 from reviewdesk.people.models import ADMIN, User
 
+SETTINGS_SECONDS = 2.0  # after which a change holds in every process
 COPY_STEP = 0.1  # how far a near-copy steps back for each one that is open before it
 PREVIEW_DAYS = 7
 SETTINGS = ("active", "priority", "order", "reviews", "blind", "lease_minutes", "overlap_share")
 
 
+def _read() -> dict[str, ReviewQueue]:
+    return {q.source: q for q in ReviewQueue.objects.prefetch_related("departments", "people")}
+
+
+_stored = Remembered(_read, seconds=SETTINGS_SECONDS)
+
+
 def queue_of(source: str) -> ReviewQueue:
     """The settings of a queue, by default those of the code; such a one is not stored."""
-    return ReviewQueue.objects.filter(source=source).first() or ReviewQueue(source=source, **DEFAULTS[source])
+    return _stored.get().get(source) or ReviewQueue(source=source, **DEFAULTS[source])
 
 
 def queues() -> list[ReviewQueue]:
     """All queues, the most urgent first."""
-    known = {q.source: q for q in ReviewQueue.objects.prefetch_related("departments", "people")}
+    known = _read()
     found = [known.get(source) or ReviewQueue(source=source, **fields) for source, fields in DEFAULTS.items()]
     return sorted(found, key=lambda q: -q.priority)
 
 
 def lease_time(source: str) -> timedelta:
-    minutes = ReviewQueue.objects.filter(source=source).values_list("lease_minutes", flat=True).first()
+    minutes = queue_of(source).lease_minutes
     return timedelta(minutes=minutes) if minutes else timedelta(seconds=settings.LEASE_SECONDS)
 
 
@@ -42,7 +51,7 @@ def allowed(user: User) -> Q:
     """Which items the settings of the queues let `user` work; flagged ones wait for an admin or those named for them."""
     closed = Q()
     admins_only = ADMIN not in user.roles
-    for queue in ReviewQueue.objects.prefetch_related("departments", "people"):
+    for queue in _stored.get().values():
         people = {p.pk for p in queue.people.all()}
         departments = [d.pk for d in queue.departments.all()]
         if queue.source == Source.FLAGGED and user.pk in people:
@@ -80,7 +89,7 @@ def change_queue(
     """Store a queue's settings. Raises DeskError naming each one that is out of range."""
     if source not in DEFAULTS:
         raise DeskError(f"queue is {source!r}; allowed: {', '.join(DEFAULTS)}")
-    queue = queue_of(source)
+    queue = _read().get(source) or ReviewQueue(source=source, **DEFAULTS[source])
     before = {name: getattr(queue, name) for name in SETTINGS}
     for name, value in fields.items():
         setattr(queue, name, value)
@@ -100,6 +109,8 @@ def change_queue(
             action="change queue", target=queue, actor=by, queue=source, changed=changed,
             departments=[d.slug for d in departments], people=[p.username for p in people],
         )  # fmt: skip
+        _stored.forget()
+        transaction.on_commit(_stored.forget)
     return queue
 
 

@@ -42,24 +42,28 @@ class Answer:
 
 
 def verify(*, item: ReviewItem, user: User, answer: Answer) -> Verification:
-    """Store an answer once. Raises Conflict when the hold is lost, DeskError for a wrong label."""
-    repeated = _repeat_of(answer, user)
-    if repeated is not None:
-        return repeated
+    """Store an answer once; of `item` only the key is looked at, the rest is read under the hold.
+
+    Raises Conflict when the hold is lost, DeskError for a wrong label.
+    """
+    _check_key(answer)
     try:
         with transaction.atomic():
             return _answer(item, user, answer)
-    except IntegrityError:
+    except (IntegrityError, Conflict):
         repeated = _repeat_of(answer, user)
         if repeated is None:
             raise
         return repeated
 
 
-def _repeat_of(answer: Answer, user: User) -> Verification | None:
+def _check_key(answer: Answer) -> None:
     if not answer.idempotency_key or len(answer.idempotency_key) > 64:
         message = "idempotency_key is missing or over 64 characters; send a fresh UUID with each answer"
         raise DeskError(message, fields={"idempotency_key": [message]})
+
+
+def _repeat_of(answer: Answer, user: User) -> Verification | None:
     known = Verification.objects.filter(idempotency_key=answer.idempotency_key).first()
     if known is not None and known.reviewer_id != user.pk:
         raise Conflict("This idempotency_key was used by somebody else.", code="conflict")
@@ -72,17 +76,18 @@ def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
         raise DeskError(f"action is {answer.action!r}; allowed: confirm, skip, flag", fields={"action": ["is unknown"]})
     if answer.action != actions.CONFIRM and not answer.reason.strip():
         raise DeskError(f"A reason is needed to {answer.action} an email.", fields={"reason": ["is missing"]})
-    email = Email.objects.select_related("department", "prediction").get(pk=item.email_id)
+    _take(item, user, answer)
+    item = ReviewItem.objects.select_related("email__department").get(pk=item.pk)
+    email = item.email
+    was_flagged = item.flagged and answer.action != actions.FLAG
     type_, subtype, second = ("", None, None)
     if answer.action == actions.CONFIRM:
+        _check_first_answer(item, user)
         type_, subtype, second = _labels(email.department, answer)
-    item.refresh_from_db()
-    _check_first_answer(item, user, answer)
-    _take(item, user, answer)
     verification = Verification.objects.create(
         email=email,
         item=item,
-        prediction=item.prediction,
+        prediction_id=item.prediction_id,
         reviewer=user,
         action=answer.action,
         type=type_,
@@ -90,27 +95,29 @@ def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
         second_subtype=second,
         reason=answer.reason.strip()[:500],
         seconds=None if answer.seconds is None else min(max(answer.seconds, 0.0), MAX_SECONDS),
-        source=Source.FLAGGED if item.flagged and item.draw_id is None else item.source,
+        source=Source.FLAGGED if was_flagged and item.draw_id is None else item.source,
         blind=item.blind,
-        independent=item.independent and not item.flagged,
+        independent=item.independent and not was_flagged,
         sampling_probability=item.sampling_probability,
         idempotency_key=answer.idempotency_key,
     )
     if answer.action == actions.CONFIRM:
+        first = email.verification_id is None and not item.independent
         put_in_force(email=email, verification=verification)
-        if item.flagged:
+        if was_flagged:
             close_others(item)
         else:
-            open_overlap(item=item, verification=verification)
-        reconcile(email=email)
+            open_overlap(item=item)
+        if not first:
+            reconcile(email=email)
         enqueue_emails([email.pk])
     record(action=f"review {answer.action}", target=email, actor=user, item=item.pk)
     return verification
 
 
-def _check_first_answer(item: ReviewItem, user: User, answer: Answer) -> None:
+def _check_first_answer(item: ReviewItem, user: User) -> None:
     """Where answers are compared, nobody gives two about one email."""
-    if answer.action == Verification.Action.CONFIRM and item.independent:
+    if item.independent:
         given = confirmed(Verification.objects.filter(email=item.email_id, reviewer=user, item__isnull=False))
         if given.exists():
             raise Conflict("You have answered this email already; somebody else shall.", code="already_done")

@@ -9,11 +9,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from classifier.models import Department, ReviewItem, Subtype
+from classifier.models import ReviewItem, Subtype
 from classifier.review import leases, services
 from classifier.review.forms import AnswerForm, MoveForm
-from classifier.review.presenting import present
-from classifier.review.queries import can_undo, examples_of, queue_state, undoable
+from classifier.review.presenting import present, taxonomy
+from classifier.review.queries import can_undo, examples_of, holders, queue_state, undoable
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN, REVIEWER
@@ -35,10 +35,9 @@ def review_next(request: DeskRequest) -> HttpResponse:
 @for_roles(REVIEWER)
 def review_answer(request: DeskRequest, pk: int) -> HttpResponse:
     """Store an answer; once it is stored, the next item comes back."""
-    item = get_object_or_404(ReviewItem, pk=pk)
     answer = services.Answer(**checked(AnswerForm(request.POST)))
-    services.verify(item=item, user=request.user, answer=answer)
-    return _panel(request, leases.claim_next(user=request.user), saved=True)
+    services.verify(item=ReviewItem(pk=pk), user=request.user, answer=answer)
+    return _panel(request, leases.claim_next(user=request.user, holds_nothing=True), saved=True)
 
 
 @require_POST
@@ -57,7 +56,7 @@ def review_undo(request: DeskRequest) -> HttpResponse:
     """Take back the last answer, or the one of the history that is named."""
     named = request.POST.get("answer", "")
     item = services.undo(user=request.user, answer=int(named) if named.isdigit() else None)
-    return _panel(request, item, undone=True)
+    return _panel(request, leases.held_by(request.user) or item, undone=True)
 
 
 @for_roles(REVIEWER)
@@ -72,6 +71,12 @@ def subtype_examples(request: DeskRequest, pk: int) -> HttpResponse:
     without = request.GET.get("without", "")
     shown = examples_of(get_object_or_404(Subtype, pk=pk), without=int(without) if without.isdigit() else None)
     return render(request, "classifier/_subtype_examples.html", {"examples": shown})
+
+
+@for_roles(REVIEWER)
+def review_holders(request: DeskRequest) -> HttpResponse:
+    """Who holds what."""
+    return render(request, "classifier/_review_holders.html", {"holders": holders()})
 
 
 @require_POST
@@ -114,10 +119,10 @@ def _panel(request: DeskRequest, item: ReviewItem | None, **more: bool) -> HttpR
 
 def _context(request: DeskRequest, item: ReviewItem | None, **more: bool) -> dict:
     return {
-        "state": queue_state(user=request.user),
+        "state": queue_state(user=request.user, exact=item is None),
         "shown": present(item) if item else None,
-        "departments": Department.objects.filter(active=True),
-        "can_undo": can_undo(user=request.user),
+        "departments": taxonomy.get().departments,
+        "can_undo": bool(more.get("saved")) or can_undo(user=request.user),
         "idempotency_key": uuid4().hex,
         **more,
     }

