@@ -48,5 +48,7 @@ urlpatterns = [
     path("models/<str:version>/thresholds/", registry.apply_thresholds, name="model-thresholds"),
     re_path(r"^models/(?P<version>[^/]+)/(?P<move>test|archive|restore)/$", registry.move_model, name="model-move"),
     path("retraining/", retraining.retraining, name="retraining"),
-    path("retraining/labels.<str:format>", retraining.download_labels, name="labels-download"),
+    path("retraining/exports/add/", retraining.export_add, name="export-add"),
+    path("retraining/exports/<int:pk>/", retraining.export_row, name="export-row"),
+    path("retraining/exports/<int:pk>/file/", retraining.export_download, name="export-download"),
 ]

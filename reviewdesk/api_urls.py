@@ -5,6 +5,7 @@ from django.urls import path
 from classifier.intake import api as intake
 from classifier.prediction import api as prediction
 from classifier.registry import api as registry
+from classifier.retraining import api as retraining
 from classifier.review import api as review
 from responses.inbox import api as inbox
 
@@ -17,6 +18,9 @@ urlpatterns = [
     path("review-items/<int:pk>/release", review.release),
     path("review-items/<int:pk>/verification", review.verification),
     path("review-items/<int:pk>/undo", review.undo_item),
+    path("exports", retraining.export_list),
+    path("exports/<int:pk>", retraining.export),
+    path("exports/<int:pk>/file", retraining.download),
     path("models", registry.models),
     path("models/rollback", registry.roll_back),
     path("models/<str:version>", registry.model),

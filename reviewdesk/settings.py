@@ -156,6 +156,7 @@ CELERY_BEAT_SCHEDULE = {
     "classify what no task is working on": {"task": "workflow.sweep_unclassified", "schedule": 15.0},
     "draft what no task is working on": {"task": "workflow.sweep_undrafted", "schedule": 15.0},
     "import what no task is importing": {"task": "classifier.sweep_imports", "schedule": 60.0},
+    "export what no task is exporting": {"task": "classifier.sweep_exports", "schedule": 60.0},
     "send what is due": {"task": "responses.send_due", "schedule": 2.0},
     "train what waits": {"task": "classifier.start_training", "schedule": 15.0},
     "index what no task is indexing": {"task": "responses.sweep_documents", "schedule": 15.0},

@@ -19,6 +19,7 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(autouse=True)
 def _eager_tasks():
     """Unit tests run tasks in place, once a transaction's commit hooks are executed."""
+    import classifier.tasks  # noqa: F401
     import responses.tasks  # noqa: F401
     import reviewdesk.tasks  # noqa: F401
     from reviewdesk.celery import app

@@ -2,6 +2,7 @@
 
 from classifier.models.attachment import Attachment
 from classifier.models.email import Email
+from classifier.models.export import Export
 from classifier.models.intake import ImportRun
 from classifier.models.mailbox import Mailbox
 from classifier.models.prediction import Prediction
@@ -21,6 +22,7 @@ __all__ = [
     "Email",
     "EmailType",
     "Evaluation",
+    "Export",
     "ImportRun",
     "Mailbox",
     "ModelAlias",

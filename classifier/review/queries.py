@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import md5
 
 from django.core.cache import cache
 from django.db.models import Count, Min, QuerySet
@@ -10,6 +11,7 @@ from django.utils import timezone
 from classifier.labels import confirmed
 from classifier.models import Email, ReviewItem, Subtype, Verification
 from classifier.review.leases import workable
+from classifier.review.queues import allowed
 from reviewdesk.people.models import User
 
 UNDO_LIMIT = 20
@@ -70,17 +72,18 @@ def queue_state(*, user: User, exact: bool = True) -> QueueState:
 
 
 def open_count(user: User, done_today: int = 0) -> int:
-    """How many items are open to `user`: exact up to COUNTED, beyond that a few seconds old, less what they did since."""
-    key = f"open-items-{user.pk}"
-    if (known := cache.get(key)) is not None:
-        many, done = known
-        return many - max(done_today - done, 0)
-    items = workable(user).order_by()
-    counted = items[: COUNTED + 1].count()
-    if counted > COUNTED:
-        counted = items.count()
-        cache.set(key, (counted, done_today), COUNT_SECONDS)
-    return counted
+    """How many items are open to `user`: exact up to COUNTED, beyond that some seconds old, less what they did since."""
+    theirs = allowed(user)
+    key = f"open-items-{md5(str(theirs).encode(), usedforsecurity=False).hexdigest()}"
+    if (known := cache.get(key)) is None:
+        counted = workable(user).order_by()[: COUNTED + 1].count()
+        if counted <= COUNTED:
+            return counted
+        known = ReviewItem.objects.filter(theirs, status=ReviewItem.Status.OPEN).count(), timezone.now().isoformat()
+        cache.set(key, known, COUNT_SECONDS)
+    many, at = known
+    done_then = cache.get_or_set(f"done-{user.pk}-{at}", done_today, COUNT_SECONDS) or 0
+    return max(many - max(done_today - done_then, 0), 0)
 
 
 def answers_in_force(user: User) -> QuerySet[Verification]:

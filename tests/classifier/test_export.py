@@ -3,15 +3,24 @@
 import csv
 import io
 import json
+from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from classifier.models import ModelVersion
-from classifier.retraining.export import COLUMNS, stream
-from classifier.review.services import correct
+from classifier.models import Email, Export, ModelVersion, Verification
+from classifier.retraining import exports
+from classifier.retraining.exports import path_of, request_export, sweep_exports, write_export
+from classifier.retraining.formats import write
+from classifier.retraining.rows import COLUMNS, count_labels, label_rows, latest_snapshot
+from classifier.review import leases
+from classifier.review.services import correct, undo, verify
 from ml.data import read_examples
-from tests.factories import make_classified, make_email
+from reviewdesk.errors import DeskError
+from tests.classifier.test_review import answer
+from tests.factories import make_classified, make_email, make_item
 
 pytestmark = pytest.mark.django_db
 
@@ -25,8 +34,14 @@ def labelled(agent):
     make_email(body="no label")
 
 
+def written(format: str, snapshot: int | None = None) -> bytes:
+    out = io.BytesIO()
+    write(format, label_rows(latest_snapshot() if snapshot is None else snapshot), out)
+    return out.getvalue()
+
+
 def test_the_columns_and_one_row_an_email(labelled):
-    rows = list(csv.DictReader(io.StringIO("".join(stream("csv")))))
+    rows = list(csv.DictReader(io.StringIO(written("csv").decode())))
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) == 12
     assert rows[0]["subject"] == 'Row 0, "quoted"' and rows[0]["body"].startswith("line one 0\nline two")
@@ -35,12 +50,113 @@ def test_the_columns_and_one_row_an_email(labelled):
         "outage_complaint",
         "test-model",
     )
-    assert {r["snapshot_id"] for r in rows} == {rows[0]["snapshot_id"]}
+    assert {r["snapshot_id"] for r in rows} == {f"v{latest_snapshot()}"}
 
 
-def test_jsonl_says_the_same(labelled):
-    rows = [json.loads(line) for line in stream("jsonl")]
+def test_jsonl_and_parquet_say_the_same(labelled):
+    import pyarrow.parquet as pq
+
+    rows = [json.loads(line) for line in written("jsonl").splitlines()]
     assert len(rows) == 12 and tuple(rows[0]) == COLUMNS
+    assert pq.read_table(io.BytesIO(written("parquet"))).to_pylist() == rows
+
+
+def test_fasttext_has_a_line_an_email(labelled):
+    lines = written("fasttext").decode().splitlines()
+    assert len(lines) == 12
+    assert (
+        lines[0].startswith("__label__query __label__it.access_query it Row 0,") and "line one 0 line two" in lines[0]
+    )
+
+
+def test_label_studio_has_the_answer_and_the_prediction(labelled):
+    tasks = json.loads(written("label-studio"))
+    assert len(tasks) == 12 and tasks[0]["data"]["text"].startswith('Row 0, "quoted"')
+    chosen = {r["from_name"]: r["value"]["choices"] for r in tasks[0]["annotations"][0]["result"]}
+    assert chosen == {"type": ["query"], "subtype": ["access_query"]}
+    assert tasks[0]["predictions"][0]["model_version"] == "test-model"
+
+
+def test_a_second_label_and_a_comment_have_their_columns(reviewer):
+    make_item()
+    item = leases.claim_next(user=reviewer)
+    given = answer(item, second_subtype="access_query", reason="asks for both")
+    verify(item=item, user=reviewer, answer=given)
+    (row,) = label_rows(latest_snapshot())
+    assert (row["second_subtype"], row["comment"], row["reviewer"]) == (
+        "access_query",
+        "asks for both",
+        reviewer.username,
+    )
+
+
+def test_a_snapshot_stays_what_it_was_whatever_is_answered_and_undone_later(labelled, agent, reviewer):
+    make_item()
+    item = leases.claim_next(user=reviewer)
+    verify(item=item, user=reviewer, answer=answer(item))
+    snapshot = latest_snapshot()
+    before = written("jsonl", snapshot)
+    undo(user=reviewer)
+    correct(email=Email.objects.first(), user=agent, type="", subtype="bug_complaint")
+    assert written("jsonl", snapshot) == before
+    assert count_labels(snapshot) == 13 and count_labels(latest_snapshot()) == 12
+    assert next(label_rows(latest_snapshot()))["subtype"] == "bug_complaint"
+
+
+@pytest.mark.parametrize("format", Export.Format.values)
+def test_an_export_is_written_by_a_worker_with_its_checksum(labelled, admin, format):
+    export = request_export(format=format, by=admin)
+    write_export(pk=export.pk)
+    export.refresh_from_db()
+    data = path_of(export).read_bytes()
+    assert (export.status, export.rows, export.total, export.size) == ("done", 12, 12, len(data))
+    assert export.sha256 == sha256(data).hexdigest()
+
+
+def test_a_lost_export_is_begun_again_and_a_failed_one_leaves_nothing(labelled, admin, monkeypatch, settings):
+    export = request_export(format="csv", by=admin)
+    Export.objects.update(status="running", touched_at=timezone.now() - timedelta(hours=1))
+    asked = []
+    monkeypatch.setattr(exports, "enqueue", lambda *call: asked.append(call))
+    sweep_exports()
+    assert asked == [("classifier.write_export", export.pk)]
+    monkeypatch.setattr(exports, "write", lambda *args: 1 / 0)
+    write_export(pk=export.pk)
+    export.refresh_from_db()
+    assert export.status == "failed" and "ZeroDivisionError" in export.error
+    assert not list(exports.folder().glob(f".{export.pk}.*"))
+
+
+def test_an_unknown_format_is_named(admin):
+    with pytest.raises(DeskError, match="allowed: csv, jsonl, parquet, fasttext, label-studio"):
+        request_export(format="xlsx", by=admin)
+
+
+def test_the_page_asks_and_a_broken_download_goes_on(client, labelled, admin, django_capture_on_commit_callbacks):
+    client.force_login(admin)
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post("/retraining/exports/add/", {"format": "csv"})
+    export = Export.objects.get()
+    assert "12 rows" in client.get("/retraining/").content.decode()
+    address = f"/retraining/exports/{export.pk}/file/"
+    whole = b"".join(client.get(address).streaming_content)
+    rest = client.get(address, headers={"Range": "bytes=100-", "If-Range": f'"{export.sha256}"'})
+    assert rest.status_code == 206 and b"".join(rest.streaming_content) == whole[100:]
+    assert rest["Content-Range"] == f"bytes 100-{len(whole) - 1}/{len(whole)}"
+    stale = client.get(address, headers={"Range": "bytes=100-", "If-Range": '"other"'})
+    assert stale.status_code == 200 and b"".join(stale.streaming_content) == whole
+    assert client.get(address, headers={"Range": f"bytes={len(whole)}-"}).status_code == 416
+
+
+def test_exports_by_the_api(client, labelled, admin, django_capture_on_commit_callbacks):
+    client.force_login(admin)
+    with django_capture_on_commit_callbacks(execute=True):
+        asked = client.post("/api/v1/exports", {"format": "jsonl"}, "application/json")
+    assert asked.status_code == 202
+    found = client.get(f"/api/v1/exports/{asked.json()['id']}").json()
+    assert (found["status"], found["rows"], found["snapshot_id"]) == ("done", 12, f"v{latest_snapshot()}")
+    assert len(b"".join(client.get(f"/api/v1/exports/{found['id']}/file").streaming_content).splitlines()) == 12
+    assert client.post("/api/v1/exports", {"format": "doc"}, "application/json").status_code == 400
 
 
 def test_an_export_trains_a_model_as_it_is(labelled, tmp_path, settings):
@@ -58,4 +174,5 @@ def test_an_export_trains_a_model_as_it_is(labelled, tmp_path, settings):
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(labelled, django_assert_max_num_queries):
     with django_assert_max_num_queries(4):
-        list(stream("jsonl"))
+        list(label_rows(latest_snapshot()))
+    assert Verification.objects.count() == 12

@@ -8,7 +8,8 @@ from django.core.management.base import CommandParser
 from classifier.models import TrainingRun
 from classifier.registry.building import check_free, run_folder, train_version
 from classifier.registry.runs import begin, recorded
-from classifier.retraining.export import stream
+from classifier.retraining.formats import write
+from classifier.retraining.rows import label_rows, latest_snapshot
 from ml.data import Example, read_examples
 from ml.progress import Bar, unwatched
 from reviewdesk.commands import DeskCommand
@@ -90,7 +91,7 @@ def _examples(run: TrainingRun) -> list[Example]:
     labels.parent.mkdir(parents=True, exist_ok=True)
     if run.attempts < 2 or not labels.is_file():  # a later attempt goes on with the rows of the first
         part = labels.with_suffix(".part")
-        with part.open("w", encoding="utf-8") as out:
-            out.writelines(stream("jsonl"))
+        with part.open("wb") as out:
+            write("jsonl", label_rows(latest_snapshot()), out)
         part.replace(labels)
     return read_examples(labels)

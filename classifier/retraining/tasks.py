@@ -1,0 +1,15 @@
+"""Writes exports."""
+
+from celery import shared_task
+
+from classifier.retraining import exports
+
+
+@shared_task(name="classifier.write_export")
+def write_export(pk: int) -> None:
+    exports.write_export(pk=pk)
+
+
+@shared_task(name="classifier.sweep_exports")
+def sweep_exports() -> None:
+    exports.sweep_exports()
