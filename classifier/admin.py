@@ -3,16 +3,17 @@
 from django.contrib import admin
 
 from classifier.models import Department, Mailbox, Subtype
+from reviewdesk.audit.admin import AuditedAdmin
 
 
 @admin.register(Department)
-class DepartmentAdmin(admin.ModelAdmin):
+class DepartmentAdmin(AuditedAdmin):
     list_display = ("name", "slug", "review_threshold", "active")
     list_editable = ("review_threshold", "active")
 
 
 @admin.register(Subtype)
-class SubtypeAdmin(admin.ModelAdmin):
+class SubtypeAdmin(AuditedAdmin):
     list_display = ("name", "department", "type", "active")
     list_filter = ("department", "type")
     search_fields = ("name", "slug")
@@ -20,5 +21,5 @@ class SubtypeAdmin(admin.ModelAdmin):
 
 
 @admin.register(Mailbox)
-class MailboxAdmin(admin.ModelAdmin):
+class MailboxAdmin(AuditedAdmin):
     list_display = ("name", "address", "department")

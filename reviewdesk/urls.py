@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from reviewdesk import desk_settings, views
+from reviewdesk.audit import views as audit
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -13,6 +14,8 @@ urlpatterns = [
     path("", include("responses.urls")),
     path("settings/", desk_settings.desk_settings, name="settings"),
     path("settings/switch/", desk_settings.throw_switch, name="switch"),
+    path("settings/audit/", audit.audit, name="audit"),
+    path("settings/audit/audit.csv", audit.audit_download, name="audit-download"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("metrics", views.metrics, name="metrics"),

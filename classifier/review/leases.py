@@ -59,6 +59,7 @@ def _claim(item: ReviewItem, user: User, now: datetime) -> bool:
         return False
     for name, value in hold.items():
         setattr(item, name, value)
+    record(action="claim", target=item, actor=user, email=item.email_id)
     return True
 
 

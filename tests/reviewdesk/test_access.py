@@ -22,6 +22,8 @@ PAGES = {
     "retraining": set(),
     "settings": set(),
     "queues": set(),
+    "audit": set(),
+    "audit-download": set(),
     "review-history": {"reviewer"},
     "review-holders": {"reviewer"},
     "review-progress": {"reviewer"},
