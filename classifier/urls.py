@@ -22,6 +22,7 @@ urlpatterns = [
     path("review/progress/", insight.review_progress, name="review-progress"),
     path("review/agreement/", insight.review_agreement, name="review-agreement"),
     path("review/disagreements/", insight.disagreements, name="disagreements"),
+    path("review/second-looks/", insight.second_looks, name="second-looks"),
     path("review/disagreements/<int:pk>/", insight.disagreement_decide, name="disagreement-decide"),
     path("review/holders/", review.review_holders, name="review-holders"),
     path("review/history/", review.review_history, name="review-history"),

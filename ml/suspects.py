@@ -12,6 +12,7 @@ from ml.scoring import Scores
 SHOWN = 25
 EXCERPT = 240
 FEWEST = 20  # rows to look for label errors in
+Label = tuple[str, str]  # department, subtype
 
 
 class Judged(Protocol):
@@ -33,30 +34,34 @@ def confident_mistakes(outcomes: Sequence[Judged], shown: int = SHOWN) -> list[d
 
 
 def label_errors(outcomes: Sequence[Judged], shown: int = SHOWN) -> list[dict]:
-    """Rows whose label confident learning doubts, likeliest error first.
+    """Rows whose label confident learning doubts, likeliest error first."""
+    labels = [(o.example.department, o.example.subtype) for o in outcomes]
+    found = doubted([(labels[i], o.scores.subtypes) for i, o in enumerate(outcomes)])
+    return [_row(i, outcomes[i]) for i in found[:shown]]
 
-    The probabilities must be out of sample, which those of an evaluation are. Source: Northcutt,
-    Jiang, Chuang, "Confident Learning" (2021), by cleanlab.
+
+def doubted(rows: Sequence[tuple[Label, Sequence[tuple[str, float]]]]) -> list[int]:
+    """Positions of the rows whose label is doubted, likeliest error first; none of fewer than FEWEST rows.
+
+    Each row is ((department, subtype), [(subtype, probability), …]). The probabilities must be out of sample. Source:
+    Northcutt, Jiang, Chuang, "Confident Learning" (2021), by cleanlab.
     """
     from cleanlab.filter import find_label_issues
 
-    classes = sorted(
-        {(o.example.department, s) for o in outcomes for s in [o.example.subtype, *dict(o.scores.subtypes)]}
-    )
-    index = {c: i for i, c in enumerate(classes)}
-    if len(outcomes) < FEWEST or len({(o.example.department, o.example.subtype) for o in outcomes}) < 2:
+    labels = [label for label, _ in rows]
+    if len(rows) < FEWEST or len(set(labels)) < 2:
         return []
-    probabilities = np.zeros((len(outcomes), len(classes)))
-    for row, o in enumerate(outcomes):
-        for slug, p in o.scores.subtypes:
-            probabilities[row, index[o.example.department, slug]] = p
-        if not o.scores.subtypes:
-            probabilities[row, index[o.example.department, o.example.subtype]] = 1.0
-    labels = np.array([index[o.example.department, o.example.subtype] for o in outcomes])
+    classes = sorted({(label[0], slug) for label, said in rows for slug in [label[1], *dict(said)]})
+    index = {c: i for i, c in enumerate(classes)}
+    probabilities = np.zeros((len(rows), len(classes)))
+    for row, (label, said) in enumerate(rows):
+        for slug, p in said or [(label[1], 1.0)]:
+            probabilities[row, index[label[0], slug]] = p
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # it remarks on each class of few rows
-        found = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
-    return [_row(int(i), outcomes[int(i)]) for i in found[:shown]]
+        given = np.array([index[label] for label in labels])
+        found = find_label_issues(given, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    return [int(i) for i in found]
 
 
 def _row(i: int, o: Judged) -> dict:

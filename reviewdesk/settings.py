@@ -160,6 +160,7 @@ CELERY_BEAT_SCHEDULE = {
     "send what is due": {"task": "responses.send_due", "schedule": 2.0},
     "train what waits": {"task": "classifier.start_training", "schedule": 15.0},
     "index what no task is indexing": {"task": "responses.sweep_documents", "schedule": 15.0},
+    "labels that may be wrong": {"task": "classifier.open_second_looks", "schedule": 24 * 3600.0},
     "weekly sample": {"task": "classifier.draw_weekly_sample", "schedule": 3600.0},
 }
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from classifier.prediction.services import sweep_unclassified as sweep_unclassified_emails
-from classifier.review import opening
+from classifier.review import opening, second_look
 from responses.drafting.services import sweep_undrafted as sweep_undrafted_emails
 from responses.drafting.services import write_drafts as write_requested_drafts
 from reviewdesk import workflow
@@ -27,6 +27,11 @@ def sweep_unclassified() -> None:
 @shared_task(name="workflow.sweep_undrafted")
 def sweep_undrafted() -> None:
     sweep_undrafted_emails()
+
+
+@shared_task(name="classifier.open_second_looks")
+def open_second_looks() -> None:
+    second_look.open_second_looks()
 
 
 @shared_task(name="classifier.draw_weekly_sample")

@@ -15,7 +15,7 @@ from reviewdesk.errors import Conflict
 from reviewdesk.people.models import User
 
 OVERLAP_SEAT = 9
-COMPARED = (Source.AGENT, Source.GOLD)  # whose answers are not compared with reviewers'
+DECISIONS = (Source.ADJUDICATION, Source.AGENT)
 
 
 def open_overlap(*, item: ReviewItem) -> ReviewItem | None:
@@ -45,19 +45,22 @@ def close_others(item: ReviewItem) -> None:
 
 
 def compared(email: Email) -> list[Verification]:
-    """The reviewers' answers in force about an email, the first first; the newest decision leaves out what was before."""
-    answers = confirmed(email.verifications.filter(item__isnull=False)).exclude(source__in=COMPARED)
-    return list(answers.select_related("subtype", "second_subtype", "reviewer", "item").order_by("pk"))
+    """The answers in force that are to be compared, the first first: those since the last decision.
+
+    They are reviewers' own; after a second look also the label that was looked at, whoever gave it.
+    """
+    answers = list(
+        confirmed(email.verifications.all()).select_related("subtype", "second_subtype", "reviewer").order_by("pk")
+    )
+    decisions = [a.pk for a in answers if a.source in DECISIONS]
+    if any(a.source == Source.SECOND_LOOK for a in answers):
+        return [a for a in answers if not decisions or a.pk >= decisions[-1]]
+    return [a for a in answers if a.item_id and (not decisions or a.pk > decisions[-1])]
 
 
 def reconcile(*, email: Email) -> Disagreement | None:
     """Open a disagreement where answers differ that are to be compared; close one that is over. In the caller's transaction."""
     answers = compared(email)
-    decided = (
-        confirmed(email.verifications.filter(source__in=[Source.ADJUDICATION, Source.AGENT])).order_by("-pk").first()
-    )
-    if decided is not None:
-        answers = [a for a in answers if a.pk > decided.pk]
     independent = any(a.independent for a in answers)
     apart = independent and len({(a.type, a.subtype_id) for a in answers}) > 1
     open_now = Disagreement.objects.filter(email=email, settled_by=None)

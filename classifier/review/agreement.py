@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from classifier.labels import confirmed
 from classifier.models import Disagreement, Source, Verification
-from classifier.review.agreeing import COMPARED, compared
+from classifier.review.agreeing import compared
 from ml.agreement import Agreement, agreement
 
 SPAN = timedelta(weeks=12)
@@ -58,9 +58,7 @@ def pairs() -> list[Pair]:
     second = confirmed(Verification.objects.filter(independent=True, created_at__gte=since))
     emails = list(second.order_by("-pk").values_list("email", flat=True)[:MOST])
     answers = confirmed(Verification.objects.filter(email__in=set(emails), item__isnull=False))
-    answers = answers.exclude(source__in=[*COMPARED, Source.ADJUDICATION]).select_related(
-        "subtype", "reviewer", "email__department"
-    )
+    answers = answers.exclude(source=Source.ADJUDICATION).select_related("subtype", "reviewer", "email__department")
     by_email: dict[int, list[Verification]] = defaultdict(list)
     for answer in answers.order_by("pk"):
         by_email[answer.email_id].append(answer)

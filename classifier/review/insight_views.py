@@ -10,6 +10,7 @@ from classifier.review import agreeing
 from classifier.review.agreement import open_disagreements, report
 from classifier.review.forms import DecisionForm
 from classifier.review.progress import progress
+from reviewdesk.backends import enqueue
 from reviewdesk.charts import bar_chart
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
@@ -40,6 +41,15 @@ def disagreements(request: DeskRequest) -> HttpResponse:
         "count": Disagreement.objects.filter(settled_by=None).count(),
     }
     return render(request, "classifier/disagreements.html", context)
+
+
+@require_POST
+@for_roles(ADMIN)
+def second_looks(request: DeskRequest) -> HttpResponse:
+    """Look for labels that may be wrong; a worker does."""
+    enqueue("classifier.open_second_looks")
+    messages.info(request, "Suspected labels will stand in the queue “Second look” in a moment.")
+    return redirect("disagreements")
 
 
 @require_POST

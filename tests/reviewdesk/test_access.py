@@ -72,6 +72,7 @@ POSTS = {
     "training-cancel": (set(), "run"),
     "document-add": (set(), None),
     "switch": (set(), None),
+    "second-looks": (set(), None),
     "export-add": (set(), None),
     "review-release": (set(), "item"),
     "queue-change": (set(), "source"),
