@@ -178,8 +178,8 @@ def _await(base: str) -> None:
     raise SystemExit("the web server did not start")
 
 
-def fill(size: int) -> None:
-    """A desk with `size` open items of the low-confidence queue."""
+def fill(size: int, reviewers: int = REVIEWERS) -> None:
+    """A desk with `size` open items of the low-confidence queue, and people bench0, bench1, … to review them."""
     import django
 
     django.setup()
@@ -202,7 +202,7 @@ def fill(size: int) -> None:
 
     call_command("migrate", verbosity=0)
     load_starter_taxonomy()
-    for n in range(REVIEWERS):
+    for n in range(reviewers):
         user = User.objects.create_user(f"bench{n}", password=f"bench{n}")
         user.groups.add(Group.objects.get(name=REVIEWER))
     department = Department.objects.get(slug="it")
@@ -244,7 +244,7 @@ def fill(size: int) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["fill"]:
-        fill(int(sys.argv[2]))
+        fill(*map(int, sys.argv[2:]))
     else:
         SIZES = tuple(int(n) for n in sys.argv[1:]) or SIZES
         for row, value in run():

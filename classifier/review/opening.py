@@ -78,7 +78,7 @@ def _add_to_sample(email: Email, draw: SampleDraw, probability: float) -> None:
     waiting = list(ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN).order_by("seat"))
     queue = queue_of(Source.WEEKLY)
     for item in waiting:
-        item.source, item.blind, item.priority = Source.WEEKLY, queue.blind, max(queue.priority, item.priority)
+        item.source, item.blind, item.priority = Source.WEEKLY, queue.blind, queue.priority
         item.position, item.reason = position(queue.order, item), f"{reason}; {item.reason}"[:200]
         for name, value in fields.items():
             setattr(item, name, value)

@@ -82,6 +82,7 @@ function showExamples(choice) {
 
 function step(by) {
   const all = visibleChoices();
+  if (!all.some((c) => c.querySelector("input").checked)) { pick(all[by > 0 ? 0 : all.length - 1]); return; }
   const at = all.findIndex((c) => c.querySelector("input").checked);
   pick(all[Math.max(0, Math.min(all.length - 1, at + by))]);
 }
@@ -110,6 +111,7 @@ function restore() {
 
 // --- answering -----------------------------------------------------------------------------
 function confirmAnswer() {
+  if (form() && !chosenType()) { say("Choose a type and a subtype first"); return; }
   const button = form()?.querySelector("button[value=confirm]");
   if (button && !button.disabled) button.click();
 }

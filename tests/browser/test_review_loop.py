@@ -5,7 +5,22 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.desk import Desk
+
 pytestmark = [pytest.mark.desk, pytest.mark.browser]
+
+
+@pytest.fixture(scope="module")
+def desk(browser, tmp_path_factory):
+    """A desk whose threshold sends everything to review."""
+    desk = Desk(tmp_path_factory.mktemp("desk"), {"REVIEWDESK_REVIEW_THRESHOLD": "1.0"})
+    try:
+        desk.start(emails=200)
+        desk.manage("shell", "-v0", "-c", "from classifier.models import ReviewItem as R; R.objects.update(blind=False)")
+        desk.add_user("reviewer2", "reviewer")
+        yield desk
+    finally:
+        desk.stop()
 
 
 @pytest.fixture
@@ -117,16 +132,67 @@ def test_a_lost_hold_keeps_the_answer_on_the_screen(page, desk):
     next_item_after(page, lambda: page.keyboard.press("Enter"))
 
 
-def test_offline_the_answer_stays(page):
+def test_offline_the_answer_stays_and_is_sent_again_by_itself(page):
     page.keyboard.press("1")
     before = item(page)
     page.context.set_offline(True)
     page.keyboard.press("Enter")
-    expect(page.locator("#toasts")).to_contain_text("out of reach")
+    expect(page.locator("#review-state")).to_contain_text("out of reach. Trying again")
     assert item(page) == before
     expect(page.locator("input[name=type]:checked")).to_have_value("spam")
-    page.context.set_offline(False)
+    next_item_after(page, lambda: page.context.set_offline(False))
+
+
+def test_a_reload_keeps_what_was_chosen(page):
+    page.keyboard.press("4")
+    page.keyboard.press("j")
+    chosen = page.locator("input[name=subtype]:checked").get_attribute("value")
+    page.click("#review-more summary")
+    page.fill("#review-comment", "two things at once")
+    page.locator("#review-comment").blur()
+    page.reload()
+    expect(page.locator("#review-state")).to_contain_text("is here again")
+    expect(page.locator("input[name=subtype]:checked")).to_have_value(chosen)
+    expect(page.locator("#review-comment")).to_have_value("two things at once")
+    next_item_after(page, lambda: page.click("button[value=confirm]"))
+    expect(page.locator("#review-comment")).to_have_value("")
+
+
+def test_an_older_answer_is_taken_back_from_the_list_of_the_day(page):
+    older = item(page)
+    for _ in range(2):
+        next_item_after(page, lambda: page.keyboard.press("Enter"))
+    page.click("#review-history summary")
+    page.locator("#review-history li").nth(1).locator("button").click()
+    expect(page.locator(".review")).to_have_attribute("data-item", older)
+
+
+def test_the_highlighted_subtype_shows_emails_like_it(page):
+    page.keyboard.press("3")
+    confirmed = page.locator("input[name=subtype]:checked").get_attribute("value")
+    department = page.locator(".meta .chip").inner_text()
     next_item_after(page, lambda: page.keyboard.press("Enter"))
+    for _ in range(20):
+        if page.locator(".meta .chip").inner_text() == department:
+            break
+        next_item_after(page, lambda: page.keyboard.press("Enter"))
+    page.keyboard.press("3")
+    while page.locator("input[name=subtype]:checked").get_attribute("value") != confirmed:
+        page.keyboard.press("j")
+    expect(page.locator("#examples li").first).to_be_visible()
+
+
+def test_a_blind_item_asks_for_a_choice_of_ones_own(page, desk):
+    desk.manage("shell", "-v0", "-c", "from classifier.models import ReviewItem as R; R.objects.update(blind=True)")
+    page.reload()
+    expect(page.locator("#review-form")).to_contain_text("What the model said is hidden")
+    page.keyboard.press("Enter")
+    expect(page.locator("#review-state")).to_contain_text("Choose a type and a subtype first")
+    page.keyboard.press("2")
+    assert page.locator("input[name=subtype]:checked").count() == 0
+    page.keyboard.press("j")
+    next_item_after(page, lambda: page.keyboard.press("Enter"))
+    desk.manage("shell", "-v0", "-c", "from classifier.models import ReviewItem as R; R.objects.update(blind=False)")
 
 
 def test_help_commands_and_going_places(page):
@@ -158,3 +224,21 @@ def test_without_scripts_the_loop_works_by_forms(browser, desk):
     page.click("button.primary")
     assert item(page) != before
     context.close()
+
+
+def test_a_hundred_emails_by_keyboard_alone(log_in, desk):
+    """One key for an agreed one; every tenth is corrected by keys."""
+    page = log_in("reviewer")
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    page.wait_for_selector("#review-form")
+    for n in range(100):
+        before = item(page)
+        if n % 10 == 9:
+            page.keyboard.press("/")
+            page.keyboard.type("complaint")
+            page.keyboard.press("ArrowDown")
+            page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        expect(page.locator(".review")).not_to_have_attribute("data-item", before)
+    assert int(page.locator("#review-history summary").inner_text().split()[0]) >= 100

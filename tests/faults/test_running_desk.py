@@ -74,7 +74,7 @@ def test_eight_reviewers_over_all_items_answer_each_once(desk, received, tmp_pat
         clients.append(desk.client(f"rev{i}"))
     with ThreadPoolExecutor(REVIEWERS) as pool:
         done = [pk for mine in pool.map(review_all, clients) for pk in mine]
-    assert len(done) == len(set(done)) == len(received)
+    assert len(done) == len(set(done)) >= len(received), "each item once; some emails have a second reviewer"
     assert clients[0]("POST", "review-items/next")[1] == {"item": None, "held_by_others": 0, "next_free_at": None}
     desk.manage("export_labels", str(tmp_path / "labels.csv"))
     with (tmp_path / "labels.csv").open(newline="") as file:
