@@ -86,8 +86,8 @@ def run() -> Iterator[tuple[str, str]]:
     from tests.postgres import Postgres
 
     work = Path(tempfile.mkdtemp(prefix="reviewdesk-bench-"))
+    server = Postgres(work / "postgres")
     try:
-        server = Postgres(work / "postgres")
         first: dict[str, float] = {}
         for size in SIZES:
             found = _measure(work, server.create(), size)
@@ -104,6 +104,7 @@ def run() -> Iterator[tuple[str, str]]:
                 f"{found['database']:.1f}  ({ratio['database']:.2f} x)",
             )
     finally:
+        server.stop()
         shutil.rmtree(work, ignore_errors=True)
 
 

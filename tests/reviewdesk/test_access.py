@@ -22,6 +22,7 @@ PAGES = {
     "retraining": set(),
     "settings": set(),
     "queues": set(),
+    "people": set(),
     "audit": set(),
     "audit-download": set(),
     "review-history": {"reviewer"},
@@ -72,6 +73,10 @@ POSTS = {
     "training-cancel": (set(), "run"),
     "document-add": (set(), None),
     "switch": (set(), None),
+    "person-invite": (set(), None),
+    "person-change": (set(), "person"),
+    "person-link": (set(), "person"),
+    "person-active": (set(), "person"),
     "second-looks": (set(), None),
     "export-add": (set(), None),
     "review-release": (set(), "item"),
@@ -102,7 +107,7 @@ OBJECT_PAGES = {
     "models-compare",
     "training-run",
 }
-OPEN = {"login", "logout", "home", "healthz", "readyz", "metrics", "schema", "api-docs"}
+OPEN = {"password-set", "login", "logout", "home", "healthz", "readyz", "metrics", "schema", "api-docs"}
 API = {
     ("post", "classify"): {"agent"},
     ("post", "emails"): {"agent"},
@@ -145,6 +150,7 @@ def objects(db):
         "department": 1,
         "source": "weekly",
         "macro": 1,
+        "person": 1,
     }
 
 
