@@ -12,7 +12,8 @@ def label_by_model(*, email: Email, prediction: Prediction) -> None:
     email.work_until = None
     if email.verification_id is None:
         email.type = prediction.type
-        email.subtype = None if prediction.withheld else prediction.subtype
+        subtype = None if prediction.withheld else prediction.subtype
+        email.subtype = subtype.final if subtype else None
         email.confidence = prediction.subtype_confidence
     _save(email)
 
@@ -20,8 +21,9 @@ def label_by_model(*, email: Email, prediction: Prediction) -> None:
 def label_by_person(*, email: Email, verification: Verification) -> None:
     """Put a person's answer in force."""
     email.verification = verification
-    email.type = verification.type
-    email.subtype = verification.subtype
+    subtype = verification.subtype.final if verification.subtype else None
+    email.type = subtype.type if subtype else verification.type
+    email.subtype = subtype
     email.confidence = None
     _save(email)
 

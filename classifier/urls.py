@@ -2,6 +2,7 @@
 
 from django.urls import path, re_path
 
+from classifier import taxonomy_views as taxonomy
 from classifier.accuracy import views as accuracy
 from classifier.intake import views as intake
 from classifier.registry import views as registry
@@ -29,6 +30,16 @@ urlpatterns = [
     path("review/subtypes/<int:pk>/examples/", review.subtype_examples, name="subtype-examples"),
     path("settings/queues/", queues.queues, name="queues"),
     path("settings/queues/<slug:source>/", queues.queue_change, name="queue-change"),
+    path("settings/taxonomy/", taxonomy.taxonomy, name="taxonomy"),
+    path("settings/taxonomy/add/", taxonomy.department_add, name="department-add"),
+    path("settings/taxonomy/<int:pk>/", taxonomy.department, name="taxonomy-department"),
+    path("settings/taxonomy/<int:pk>/change/", taxonomy.department_change, name="department-change"),
+    path("settings/taxonomy/<int:pk>/subtypes/", taxonomy.subtype_add, name="subtype-add"),
+    path("settings/subtypes/<int:pk>/change/", taxonomy.subtype_change, name="subtype-change"),
+    path("settings/subtypes/<int:pk>/effect/", taxonomy.subtype_effect, name="subtype-effect"),
+    path("settings/subtypes/<int:pk>/retire/", taxonomy.subtype_retire, name="subtype-retire"),
+    path("settings/subtypes/<int:pk>/restore/", taxonomy.subtype_restore, name="subtype-restore"),
+    path("settings/subtypes/<int:pk>/merge/", taxonomy.subtype_merge, name="subtype-merge"),
     path("settings/thresholds/<int:pk>/", queues.threshold_set, name="threshold-set"),
     path("settings/thresholds/<int:pk>/preview/", queues.threshold_preview, name="threshold-preview"),
     path("imports/", intake.imports, name="imports"),

@@ -32,7 +32,13 @@ PLACES = (
     ("Import", "imports", "u", (AGENT, ADMIN)),
     ("Settings", "settings", "s", (ADMIN,)),
 )
-SETTINGS_TABS = (("settings", "Switches"), ("people", "People"), ("queues", "Queues"), ("audit", "Audit"))
+SETTINGS_TABS = (
+    ("settings", "Switches"),
+    ("people", "People"),
+    ("taxonomy", "Taxonomy"),
+    ("queues", "Queues"),
+    ("audit", "Audit"),
+)
 
 
 def rail(request: HttpRequest) -> dict:

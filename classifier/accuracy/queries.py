@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from classifier.labels import confirmed
-from classifier.models import ReviewItem, SampleDraw, Source, Verification
+from classifier.models import Prediction, ReviewItem, SampleDraw, Source, Verification
 from ml.intervals import wilson_interval
 
 
@@ -44,6 +44,13 @@ def weeks(*, last: int = 12) -> list[Week]:
     return [Week(draw, estimate(draw)) for draw in SampleDraw.objects.order_by("-week")[:last]]
 
 
+def _same(said: Prediction, answer: Verification) -> bool:
+    """By the subtypes as they are counted today: two that were merged since are one."""
+    if said.subtype is None or answer.subtype is None:
+        return said.type == answer.type and said.subtype_id == answer.subtype_id
+    return said.subtype.final_id == answer.subtype.final_id
+
+
 def _weight(answer: Verification) -> tuple:
     """A decision between answers counts before the answers; of those that are compared, the first."""
     decided = answer.source == Source.ADJUDICATION
@@ -54,13 +61,17 @@ def estimate(draw: SampleDraw) -> Estimate:
     """Compare reviewers' answers with the predictions that were drawn; agents' corrections never count."""
     items = ReviewItem.objects.filter(draw=draw)
     emails = items.values("email")
-    answers = confirmed(Verification.objects.filter(email__in=emails)).exclude(source__in=[Source.AGENT, Source.GOLD])
+    answers = (
+        confirmed(Verification.objects.filter(email__in=emails))
+        .select_related("subtype")
+        .exclude(source__in=[Source.AGENT, Source.GOLD])
+    )
     latest: dict[int, Verification] = {a.email_id: a for a in sorted(answers.order_by("pk"), key=_weight)}
-    said = {i.email_id: i.prediction for i in items.select_related("prediction")}
+    said = {i.email_id: i.prediction for i in items.select_related("prediction__subtype")}
     pairs = [(said[pk], answer) for pk, answer in latest.items()]
     return Estimate(
         drawn=len(said),
         n=len(pairs),
         correct_type=sum(p.type == a.type for p, a in pairs),
-        correct_subtype=sum(p.type == a.type and p.subtype_id == a.subtype_id for p, a in pairs),
+        correct_subtype=sum(_same(p, a) for p, a in pairs),
     )

@@ -131,6 +131,11 @@ class Verification(models.Model):
     def __str__(self) -> str:
         return f"{self.action} {self.type}"
 
+    @property
+    def label(self) -> tuple[str, int | None]:
+        """What two answers are compared by: the subtype as it is counted today, else the type."""
+        return ("", self.subtype.final_id) if self.subtype else (self.type, None)
+
 
 class Disagreement(models.Model):
     """People labelled one email differently: somebody decides. Settled it keeps the deciding answer."""

@@ -42,6 +42,7 @@ class Subtype(models.Model):
         "is recognised by these, and by emails that people labelled with it.",
     )
     active = models.BooleanField(default=True)
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -50,3 +51,12 @@ class Subtype(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def final(self) -> "Subtype":
+        """This subtype, or the one that took it over."""
+        return self.merged_into or self
+
+    @property
+    def final_id(self) -> int:
+        return self.merged_into_id or self.pk

@@ -15,6 +15,8 @@ from classifier.labels import label_by_model
 from classifier.models import Department, Email, Prediction, Subtype
 from classifier.prediction.metrics import ERRORS, note_prediction
 from classifier.registry.serving import Serving, serving
+from classifier.taxonomy_changes import targets
+from ml.folding import fold
 from ml.scoring import Scores
 from reviewdesk.backends import enqueue_emails
 
@@ -96,6 +98,7 @@ def _classify_batch(emails: Sequence[Email], current: Serving) -> dict[int, Answ
 def _answer(
     scores: Scores, department: Department, current: Serving, latency: float, length: int, email_id: int | None
 ) -> Answer:
+    scores = _in_use(scores, department)
     note_prediction(
         scores=scores,
         department=department.slug,
@@ -105,6 +108,12 @@ def _answer(
         email_id=email_id,
     )
     return Answer(scores, threshold_of(department), latency, current)
+
+
+def _in_use(scores: Scores, department: Department) -> Scores:
+    """The model's scores over the subtypes in use today."""
+    changed = targets.get().get(department.pk)
+    return scores if changed is None else fold(scores, changed)
 
 
 def claim_unclassified(*, ids: Sequence[int]) -> list[Email]:

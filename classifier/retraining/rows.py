@@ -53,7 +53,7 @@ def _answers(emails: list[Email], snapshot: int) -> dict[int, Verification]:
     departments = {e.pk: e.department_id for e in emails}
     found: dict[int, Verification] = {}
     answers = _known(snapshot).filter(email__in=departments).select_related(
-        "subtype", "second_subtype", "reviewer", "prediction__subtype", "prediction__model_version"
+        "subtype__merged_into", "second_subtype__merged_into", "reviewer", "prediction__subtype", "prediction__model_version"
     )  # fmt: skip
     for answer in answers.order_by("pk"):
         if answer.subtype is not None and answer.subtype.department_id != departments[answer.email_id]:
@@ -79,9 +79,9 @@ def _row(email: Email, answer: Verification, snapshot: int) -> dict:
         "predicted_subtype": said.subtype.slug if said and said.subtype else "",
         "predicted_subtype_confidence": said.subtype_confidence if said else None,
         "model_version": said.model_version.version if said else "",
-        "type": answer.type,
-        "subtype": answer.subtype.slug if answer.subtype else "",
-        "second_subtype": answer.second_subtype.slug if answer.second_subtype else "",
+        "type": answer.subtype.final.type if answer.subtype else answer.type,
+        "subtype": answer.subtype.final.slug if answer.subtype else "",
+        "second_subtype": answer.second_subtype.final.slug if answer.second_subtype else "",
         "comment": answer.reason,
         "reviewer": answer.reviewer.username if answer.reviewer else "",
         "reviewed_at": answer.created_at.isoformat(),

@@ -62,7 +62,7 @@ def reconcile(*, email: Email) -> Disagreement | None:
     """Open a disagreement where answers differ that are to be compared; close one that is over. In the caller's transaction."""
     answers = compared(email)
     independent = any(a.independent for a in answers)
-    apart = independent and len({(a.type, a.subtype_id) for a in answers}) > 1
+    apart = independent and len({a.label for a in answers}) > 1
     open_now = Disagreement.objects.filter(email=email, settled_by=None)
     if not apart:
         open_now.delete()

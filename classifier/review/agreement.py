@@ -49,7 +49,7 @@ class Report:
 
 
 def _name(answer: Verification) -> str:
-    return answer.subtype.name if answer.subtype else answer.get_type_display()
+    return answer.subtype.final.name if answer.subtype else answer.get_type_display()
 
 
 def pairs() -> list[Pair]:
@@ -58,7 +58,9 @@ def pairs() -> list[Pair]:
     second = confirmed(Verification.objects.filter(independent=True, created_at__gte=since))
     emails = list(second.order_by("-pk").values_list("email", flat=True)[:MOST])
     answers = confirmed(Verification.objects.filter(email__in=set(emails), item__isnull=False))
-    answers = answers.exclude(source=Source.ADJUDICATION).select_related("subtype", "reviewer", "email__department")
+    answers = answers.exclude(source=Source.ADJUDICATION).select_related(
+        "subtype__merged_into", "reviewer", "email__department"
+    )
     by_email: dict[int, list[Verification]] = defaultdict(list)
     for answer in answers.order_by("pk"):
         by_email[answer.email_id].append(answer)

@@ -74,7 +74,8 @@ def present(item: ReviewItem) -> ShownItem:
     order = {slug: rank for rank, slug in enumerate(given)}
     if prediction.subtype_id in known:
         prediction.subtype = known[prediction.subtype_id]
-    best = prediction.subtype.slug if prediction.subtype and not item.blind else ""
+    shown = known.get(prediction.subtype.final_id) if prediction.subtype and not item.blind else None
+    best = shown.slug if shown else ""
     choices = [
         Choice(s, given.get(s.slug, 0.0), order.get(s.slug, len(order)), s.slug == best)
         for s in known.values()

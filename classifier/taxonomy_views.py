@@ -1,0 +1,125 @@
+"""The settings page of the taxonomy: departments, their subtypes, guidelines and examples."""
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Count, Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from classifier import taxonomy_changes as changes
+from classifier.models import Department, EmailType, Subtype
+from reviewdesk.forms import checked
+from reviewdesk.people.access import DeskRequest, for_roles
+from reviewdesk.people.models import ADMIN
+
+
+class DepartmentForm(forms.Form):
+    name = forms.CharField(max_length=80)
+
+
+class ChangeDepartmentForm(DepartmentForm):
+    active = forms.BooleanField(required=False)
+
+
+class SubtypeForm(forms.Form):
+    name = forms.CharField(max_length=100)
+    guideline = forms.CharField(max_length=2_000, required=False)
+    examples = forms.CharField(max_length=50_000, required=False)
+
+
+class NewSubtypeForm(SubtypeForm):
+    type = forms.ChoiceField(choices=EmailType.choices)
+
+
+class MergeForm(forms.Form):
+    into = forms.ModelChoiceField(Subtype.objects.filter(active=True).select_related("department"))
+
+
+@for_roles(ADMIN)
+def taxonomy(request: DeskRequest) -> HttpResponse:
+    counted = Department.objects.annotate(n=Count("subtypes", filter=Q(subtypes__active=True)))
+    return render(request, "classifier/taxonomy.html", {"departments": counted.order_by("-active", "name")})
+
+
+@require_POST
+@for_roles(ADMIN)
+def department_add(request: DeskRequest) -> HttpResponse:
+    department = changes.add_department(by=request.user, **checked(DepartmentForm(request.POST)))
+    messages.info(request, f"{department} added; give it subtypes, each with a few example emails.")
+    return redirect("taxonomy-department", department.pk)
+
+
+@for_roles(ADMIN)
+def department(request: DeskRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Department, pk=pk)
+    subtypes = found.subtypes.select_related("merged_into").order_by("-active", "type", "name")
+    context = {"department": found, "subtypes": subtypes, "types": EmailType.choices}
+    return render(request, "classifier/taxonomy_department.html", context)
+
+
+@require_POST
+@for_roles(ADMIN)
+def department_change(request: DeskRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Department, pk=pk)
+    changes.change_department(department=found, by=request.user, **checked(ChangeDepartmentForm(request.POST)))
+    messages.info(request, "Saved.")
+    return redirect("taxonomy-department", pk)
+
+
+@require_POST
+@for_roles(ADMIN)
+def subtype_add(request: DeskRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Department, pk=pk)
+    subtype = changes.add_subtype(department=found, by=request.user, **checked(NewSubtypeForm(request.POST)))
+    messages.info(request, f"{subtype} added; new mail can get it within seconds.")
+    return redirect("taxonomy-department", pk)
+
+
+def _subtype(pk: int) -> Subtype:
+    return get_object_or_404(Subtype.objects.select_related("department"), pk=pk)
+
+
+@require_POST
+@for_roles(ADMIN)
+def subtype_change(request: DeskRequest, pk: int) -> HttpResponse:
+    found = _subtype(pk)
+    changes.change_subtype(subtype=found, by=request.user, **checked(SubtypeForm(request.POST)))
+    messages.info(request, f"{found}: saved.")
+    return redirect("taxonomy-department", found.department_id)
+
+
+@for_roles(ADMIN)
+def subtype_effect(request: DeskRequest, pk: int) -> HttpResponse:
+    """What retiring or merging a subtype would do."""
+    found = _subtype(pk)
+    others = found.department.subtypes.filter(active=True).exclude(pk=pk).order_by("type", "name")
+    context = {"subtype": found, "effect": changes.effect_of(found), "others": others}
+    return render(request, "classifier/_subtype_effect.html", context)
+
+
+@require_POST
+@for_roles(ADMIN)
+def subtype_retire(request: DeskRequest, pk: int) -> HttpResponse:
+    found = _subtype(pk)
+    changes.retire_subtype(subtype=found, by=request.user)
+    messages.info(request, f"{found} is out of use.")
+    return redirect("taxonomy-department", found.department_id)
+
+
+@require_POST
+@for_roles(ADMIN)
+def subtype_restore(request: DeskRequest, pk: int) -> HttpResponse:
+    found = _subtype(pk)
+    changes.restore_subtype(subtype=found, by=request.user)
+    messages.info(request, f"{found} is in use again.")
+    return redirect("taxonomy-department", found.department_id)
+
+
+@require_POST
+@for_roles(ADMIN)
+def subtype_merge(request: DeskRequest, pk: int) -> HttpResponse:
+    found, into = _subtype(pk), checked(MergeForm(request.POST))["into"]
+    moved = changes.merge_subtype(subtype=found, into=into, by=request.user)
+    messages.info(request, f"{found} is part of {into} now; {moved.verified + moved.predicted} emails went along.")
+    return redirect("taxonomy-department", found.department_id)

@@ -1,0 +1,134 @@
+"""The taxonomy changes while it is in use: labels follow, answers stay, the model's scores fold."""
+
+import pytest
+
+from classifier.accuracy.queries import estimate
+from classifier.models import Email, Subtype, Verification
+from classifier.prediction.services import classify_text
+from classifier.retraining.rows import label_rows, latest_snapshot
+from classifier.review import leases
+from classifier.review.opening import draw_weekly_sample
+from classifier.review.services import correct, verify
+from classifier.taxonomy_changes import (
+    add_department,
+    add_subtype,
+    change_subtype,
+    effect_of,
+    merge_subtype,
+    restore_subtype,
+    retire_subtype,
+)  # fmt: skip
+from reviewdesk.errors import Conflict, DeskError
+from tests.classifier.test_review import answer
+from tests.factories import make_classified, make_department, make_item
+
+
+@pytest.fixture
+def subtypes(db):
+    return {s.slug: s for s in make_department().subtypes.all()}
+
+
+def test_a_merge_moves_labels_and_leaves_the_answers(subtypes, admin, agent):
+    bug, outage = subtypes["bug_complaint"], subtypes["outage_complaint"]
+    labelled = make_classified(subtype="access_query")
+    correct(email=labelled, user=agent, type="", subtype="bug_complaint")
+    make_classified(subtype="bug_complaint")
+    assert (effect_of(bug).verified, effect_of(bug).predicted) == (1, 1)
+    moved = merge_subtype(subtype=bug, into=outage, by=admin)
+    assert (moved.verified, moved.predicted) == (1, 1)
+    assert {e.subtype for e in Email.objects.all()} == {outage}
+    assert Verification.objects.get().subtype_id == bug.pk, "an answer stays as it was given"
+    (row,) = label_rows(latest_snapshot())
+    assert (row["subtype"], row["predicted_subtype"]) == ("outage_complaint", "access_query")
+
+
+def test_a_merge_of_a_merged_one_goes_all_the_way(subtypes, admin):
+    bug, outage, query = (subtypes[s] for s in ("bug_complaint", "outage_complaint", "access_query"))
+    merge_subtype(subtype=bug, into=outage, by=admin)
+    merge_subtype(subtype=outage, into=query, by=admin)
+    assert {s.final.slug for s in Subtype.objects.filter(pk__in=[bug.pk, outage.pk])} == {"access_query"}
+
+
+def test_accuracy_counts_merged_subtypes_as_one(subtypes, admin, reviewer):
+    make_classified(subtype="bug_complaint")
+    draw = draw_weekly_sample(size=1)
+    item = leases.claim_next(user=reviewer)
+    verify(item=item, user=reviewer, answer=answer(item, subtype="outage_complaint"))
+    assert estimate(draw).correct_subtype == 0
+    merge_subtype(subtype=subtypes["bug_complaint"], into=subtypes["outage_complaint"], by=admin)
+    assert estimate(draw).correct_subtype == 1
+
+
+def test_a_subtype_retired_while_its_item_is_open_is_refused_by_name_and_the_hold_stays(subtypes, admin, reviewer):
+    make_item()
+    item = leases.claim_next(user=reviewer)
+    retire_subtype(subtype=subtypes["bug_complaint"], by=admin)
+    with pytest.raises(DeskError, match="'bug_complaint' is not in it; allowed: "):
+        verify(item=item, user=reviewer, answer=answer(item))
+    assert leases.held_by(reviewer) == item
+    with pytest.raises(Conflict):
+        retire_subtype(subtype=subtypes["bug_complaint"], by=admin)
+
+
+def test_a_subtype_renamed_while_its_item_is_open_is_still_that_one(subtypes, admin, reviewer):
+    make_item()
+    item = leases.claim_next(user=reviewer)
+    change_subtype(subtype=subtypes["bug_complaint"], name="Defect", guideline="g", examples="", by=admin)
+    assert verify(item=item, user=reviewer, answer=answer(item)).subtype.name == "Defect"
+
+
+def test_the_model_gives_no_retired_subtype_and_the_target_of_a_merged_one(starter, admin):
+    text = {
+        "subject": "Refund",
+        "body": "My refund for the returned shoes has not arrived for three weeks. I am angry.",
+    }
+    department = Subtype.objects.filter(department__slug="ecommerce").first().department
+    said = classify_text(department=department, **text).scores.subtype
+    subtype = department.subtypes.get(slug=said)
+    other = department.subtypes.filter(type=subtype.type).exclude(pk=subtype.pk).first()
+    merge_subtype(subtype=subtype, into=other, by=admin)
+    merged = classify_text(department=department, **text).scores
+    assert merged.subtype == other.slug and said not in dict(merged.subtypes)
+    restore_subtype(subtype=subtype, by=admin)
+    assert classify_text(department=department, **text).scores.subtype == said
+    retire_subtype(subtype=subtype, by=admin)
+    assert said not in dict(classify_text(department=department, **text).scores.subtypes)
+
+
+@pytest.mark.parametrize("name", ["Access query", "!!!"])
+def test_a_subtype_that_cannot_be_added(subtypes, admin, name):
+    with pytest.raises(DeskError, match="cannot be added"):
+        add_subtype(department=make_department(), name=name, type="query", guideline="", examples="", by=admin)
+
+
+def test_merging_needs_another_one_in_use_of_the_department(subtypes, admin):
+    retail = make_department("retail").subtypes.first()
+    with pytest.raises(DeskError, match="another subtype of"):
+        merge_subtype(subtype=subtypes["bug_complaint"], into=retail, by=admin)
+    retire_subtype(subtype=subtypes["ad_spam"], by=admin)
+    with pytest.raises(DeskError, match="out of use"):
+        merge_subtype(subtype=subtypes["bug_complaint"], into=subtypes["ad_spam"], by=admin)
+
+
+def test_the_pages(client, subtypes, admin):
+    client.force_login(admin)
+    client.post("/settings/taxonomy/add/", {"name": "Parking"})
+    department = add_department(name="Other desk", by=admin)
+    assert "Parking" in client.get("/settings/taxonomy/").content.decode()
+    fields = {"name": "Lost ticket query", "type": "query", "guideline": "A lost ticket.", "examples": "I lost it."}
+    client.post(f"/settings/taxonomy/{department.pk}/subtypes/", fields)
+    made = department.subtypes.get()
+    assert (made.slug, made.type, made.guideline) == ("lost_ticket_query", "query", "A lost ticket.")
+    client.post(f"/settings/subtypes/{made.pk}/change/", {"name": "Lost ticket", "guideline": "", "examples": ""})
+    assert "Lost ticket" in client.get(f"/settings/taxonomy/{department.pk}/").content.decode()
+    bug = subtypes["bug_complaint"]
+    assert "0 labels by people" in client.get(f"/settings/subtypes/{bug.pk}/effect/").content.decode()
+    client.post(f"/settings/subtypes/{bug.pk}/merge/", {"into": subtypes["outage_complaint"].pk})
+    assert "part of Outage complaint" in client.get(f"/settings/taxonomy/{bug.department_id}/").content.decode()
+    client.post(f"/settings/subtypes/{bug.pk}/restore/")
+    client.post(f"/settings/subtypes/{bug.pk}/retire/")
+    bug.refresh_from_db()
+    assert not bug.active
+    client.post(f"/settings/taxonomy/{department.pk}/change/", {"name": "Gone"})
+    department.refresh_from_db()
+    assert (department.name, department.active) == ("Gone", False)
