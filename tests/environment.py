@@ -21,6 +21,11 @@ def new_database(folder: Path | str) -> str:
     return POSTGRES.create() if POSTGRES else f"sqlite:///{folder}/reviewdesk.sqlite3"
 
 
+def url_of(name: Path | str) -> str:
+    """The address of the database that the tests run on, by its name in Django's settings."""
+    return POSTGRES.url(str(name)) if POSTGRES else f"sqlite:///{name}"
+
+
 os.environ["REVIEWDESK_VAR"] = VAR
 os.environ["DATABASE_URL"] = POSTGRES.url() if POSTGRES else new_database(VAR)
 os.environ["CELERY_BROKER_URL"] = f"filesystem://{VAR}/queue"

@@ -17,6 +17,7 @@ from responses.models import Draft, Note, OutgoingMessage
 
 MAX_SHOWN = 50_000
 MAX_TURNS = 50
+FILES = ("draft__attachments", "email__attachments")
 SAID = {
     "support": "no source says this",
     "number": "{text} stands in no source",
@@ -46,7 +47,10 @@ def present_thread(thread: Thread) -> list[Turn]:
         Turn(e.received_at, e, split_quoted(e.body[:MAX_SHOWN])) for e in emails.order_by("-received_at")[:MAX_TURNS]
     ]
     sent = OutgoingMessage.objects.filter(email__thread=thread, status=OutgoingMessage.Status.SENT)
-    left = [Turn(m.sent_at or m.changed_at, reply=m) for m in sent.select_related("approved_by")]
+    left = [
+        Turn(m.sent_at or m.changed_at, reply=m)
+        for m in sent.select_related("approved_by", "draft", "email").prefetch_related(*FILES)
+    ]
     notes = [Turn(n.created_at, note=n) for n in thread.notes.select_related("author").order_by("-pk")[:MAX_TURNS]]
     return sorted([*came, *left, *notes], key=lambda turn: turn.at)
 

@@ -281,7 +281,7 @@ def test_a_killed_process_comes_back_and_finishes(transactional_db, data, settin
     run = TrainingRun.objects.create(name="real", options={"frozen": True}, file=ask, filename="rows.jsonl")
     take(run)
     command = [sys.executable, "manage.py", "train", "--run", str(run.pk)]
-    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{settings.DATABASES['default']['NAME']}"}
+    environment = {**os.environ, "DATABASE_URL": url_of(settings.DATABASES["default"]["NAME"])}
     options = {"cwd": settings.BASE_DIR, "env": environment, "capture_output": True}
     with subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60

@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from responses.models import Draft, OutgoingMessage
 from responses.sending.services import approve, send_due
+from tests.environment import url_of
 from tests.factories import make_classified, make_draft, make_user
 
 REPLIES, SENDERS = 1_000, 2
@@ -104,7 +105,7 @@ def test_a_thousand_replies_and_senders_killed_at_random(transactional_db, smtp)
     approved(REPLIES)
     environment = {
         **os.environ, "DJANGO_SETTINGS_MODULE": "reviewdesk.settings", "REVIEWDESK_EMAIL_BACKEND": django_settings.EMAIL_BACKEND,
-        "DATABASE_URL": f"sqlite:///{django_settings.DATABASES['default']['NAME']}", "EMAIL_HOST": "127.0.0.1",
+        "DATABASE_URL": url_of(django_settings.DATABASES["default"]["NAME"]), "EMAIL_HOST": "127.0.0.1",
         "EMAIL_PORT": str(django_settings.EMAIL_PORT),
     }  # fmt: skip
 

@@ -72,7 +72,7 @@ def test_the_pages_queries_do_not_grow(client, agent, django_assert_max_num_quer
         make_draft(make_classified())
     with django_assert_max_num_queries(12):
         assert client.get(reverse("inbox")).status_code == 200
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(31):
         assert client.get(reverse("inbox-thread", args=[Thread.objects.first().pk])).status_code == 200
 
 

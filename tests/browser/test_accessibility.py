@@ -1,0 +1,51 @@
+"""axe finds nothing serious on any page, in light and dark."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+pytestmark = [pytest.mark.desk, pytest.mark.browser]
+PAGES = (
+    "/inbox/", "/review/", "/review/progress/", "/review/agreement/", "/review/disagreements/", "/accuracy/", "/models/",
+    "/models/starter/", "/knowledge/", "/knowledge/1/", "/knowledge/search/", "/knowledge/macros/", "/knowledge/figures/",
+    "/retraining/", "/imports/", "/settings/", "/settings/people/", "/settings/taxonomy/", "/settings/taxonomy/1/",
+    "/settings/queues/", "/settings/audit/",
+)  # fmt: skip
+BAD = ("serious", "critical")
+
+
+def findings(page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {[n['html'][:120] for n in v['nodes'][:3]]}" for v in found if v["impact"] in BAD]
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request, browser, desk):
+    """An admin's page without the policy that would keep axe out."""
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, color_scheme=request.param, bypass_csp=True, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(f"{desk.url}/login/")
+    yield page
+    context.close()
+
+
+def test_axe_finds_nothing_serious(page, desk):
+    found = {"/login/": findings(page)}
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "admin")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".rail")
+    for path in PAGES:
+        page.goto(desk.url + path)
+        page.wait_for_load_state("networkidle")
+        found[path] = findings(page)
+    page.goto(f"{desk.url}/inbox/?status=ready")
+    page.keyboard.press("j")
+    page.wait_for_selector("#draft-form")
+    for key, dialog in (("w", "#forward-dialog"), ("c", "#correct-dialog"), ("?", "#help")):
+        page.keyboard.press(key)
+        page.wait_for_selector(f"{dialog}[open]")
+        found[f"inbox, {dialog}"] = findings(page)
+        page.keyboard.press("Escape")
+    assert {path: some for path, some in found.items() if some} == {}
