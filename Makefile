@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := $(ROOT)/.venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+TESTS ?= tests --ignore=tests/ml
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: run test test-postgres setup check bench browser-test live-test starter screenshots
@@ -20,7 +21,7 @@ check: $(VENV)/.installed-dev
 	@cd $(ROOT) && $(BIN)/python -m pytest -q tests/test_architecture.py
 
 test-postgres: $(VENV)/.installed-dev
-	@cd $(ROOT) && REVIEWDESK_TEST_DATABASE=postgres $(BIN)/python -m pytest tests --ignore=tests/ml
+	@cd $(ROOT) && REVIEWDESK_TEST_DATABASE=postgres $(BIN)/python -m pytest $(TESTS)
 
 browser-test: $(VENV)/.installed-dev
 	@cd $(ROOT) && $(BIN)/python -m pytest tests/browser

@@ -20,6 +20,7 @@ from classifier.registry import runs
 from classifier.registry.runs import RowWatcher, ask_for_run, cancel, recorded, start_waiting, take
 from ml.progress import Progress, unwatched
 from reviewdesk.errors import DeskError
+from tests.environment import url_of
 
 STATUS = TrainingRun.Status
 ROWS = [
