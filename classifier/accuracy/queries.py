@@ -15,6 +15,7 @@ class Estimate:
     n: int
     correct_type: int
     correct_subtype: int
+    blind: int = 0  # of the answers, how many were given without seeing the model's
 
     @property
     def subtype(self) -> float | None:
@@ -74,4 +75,5 @@ def estimate(draw: SampleDraw) -> Estimate:
         n=len(pairs),
         correct_type=sum(p.type == a.type for p, a in pairs),
         correct_subtype=sum(_same(p, a) for p, a in pairs),
+        blind=sum(a.blind for _, a in pairs),
     )
