@@ -37,6 +37,7 @@ def put_in_force(*, email: Email, verification: Verification) -> None:
 def withdraw_person_label(*, email: Email) -> None:
     """After an undo: back to the latest answer still in force, or to the model's."""
     here = Q(subtype__isnull=True) | Q(subtype__department=email.department_id)
+    here |= Q(subtype__merged_into__department=email.department_id)
     answers = confirmed(email.verifications.filter(here))
     decided = answers.filter(independent=False).order_by("-id").first()
     left = decided or answers.order_by("id").first()  # of answers that are compared, the first

@@ -135,3 +135,18 @@ def merge_subtype(*, subtype: Subtype, into: Subtype, by: User) -> Effect:
         )  # fmt: skip
         _changed()
     return moved
+
+
+def move_subtypes(*, department: Department, into: Department) -> None:
+    """Give a department's subtypes to another, in the caller's transaction; one that is there by its slug takes its twin over."""
+    theirs = {s.slug: s for s in into.subtypes.select_related("merged_into")}
+    for subtype in department.subtypes.all():
+        twin = theirs.get(subtype.slug)
+        if twin is None:
+            Subtype.objects.filter(pk=subtype.pk).update(department=into)
+            continue
+        final = twin.final
+        Subtype.objects.filter(merged_into=subtype).update(merged_into=final)
+        Subtype.objects.filter(pk=subtype.pk).update(active=False, merged_into=final)
+        Email.objects.filter(subtype=subtype).update(subtype=final, type=final.type)
+    _changed()

@@ -54,7 +54,8 @@ def department_add(request: DeskRequest) -> HttpResponse:
 def department(request: DeskRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Department, pk=pk)
     subtypes = found.subtypes.select_related("merged_into").order_by("-active", "type", "name")
-    context = {"department": found, "subtypes": subtypes, "types": EmailType.choices}
+    others = Department.objects.filter(active=True).exclude(pk=pk)
+    context = {"department": found, "subtypes": subtypes, "types": EmailType.choices, "others": others}
     return render(request, "classifier/taxonomy_department.html", context)
 
 

@@ -6,6 +6,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from reviewdesk import account_pages as accounts
+from reviewdesk import department_merge as merging
 from reviewdesk import desk_settings, views
 from reviewdesk.audit import views as audit
 
@@ -22,6 +23,8 @@ urlpatterns = [
     path("settings/people/<int:pk>/link/", accounts.person_link, name="person-link"),
     path("settings/people/<int:pk>/active/", accounts.person_active, name="person-active"),
     path("welcome/<uidb64>/<token>/", login_not_required(accounts.SetPassword.as_view()), name="password-set"),
+    path("settings/taxonomy/<int:pk>/merge/", merging.department_merge, name="department-merge"),
+    path("settings/taxonomy/<int:pk>/moves/", merging.department_moves, name="department-moves"),
     path("settings/audit/", audit.audit, name="audit"),
     path("settings/audit/audit.csv", audit.audit_download, name="audit-download"),
     path("healthz", views.healthz, name="healthz"),

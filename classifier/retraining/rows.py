@@ -56,7 +56,7 @@ def _answers(emails: list[Email], snapshot: int) -> dict[int, Verification]:
         "subtype__merged_into", "second_subtype__merged_into", "reviewer", "prediction__subtype", "prediction__model_version"
     )  # fmt: skip
     for answer in answers.order_by("pk"):
-        if answer.subtype is not None and answer.subtype.department_id != departments[answer.email_id]:
+        if answer.subtype is not None and answer.subtype.final.department_id != departments[answer.email_id]:
             continue
         before = found.get(answer.email_id)
         if before is None or not answer.independent:
