@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
 from django.views.decorators.http import require_POST
 
+from classifier.models import Department
 from reviewdesk import accounts
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
@@ -18,6 +19,7 @@ class PersonForm(forms.Form):
     name = forms.CharField(max_length=150, required=False)
     email = forms.EmailField(required=False)
     roles = forms.MultipleChoiceField(choices=[(r, r) for r in ROLES], required=False)
+    departments = forms.ModelMultipleChoiceField(Department.objects.all(), required=False)
 
 
 class InviteForm(PersonForm):
@@ -42,9 +44,9 @@ def people(request: DeskRequest) -> HttpResponse:
 
 
 def _people(**more: object) -> dict:
-    found = User.objects.prefetch_related("groups").order_by("-is_active", "username")
+    found = User.objects.prefetch_related("groups", "departments").order_by("-is_active", "username")
     rows = [(u, {g.name for g in u.groups.all()} | ({ADMIN} if u.is_superuser else set())) for u in found]
-    return {"people": rows, "roles": ROLES, **more}
+    return {"people": rows, "roles": ROLES, "departments": Department.objects.filter(active=True), **more}
 
 
 @require_POST

@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from classifier.models import ReviewItem
+from classifier.models import Department, ReviewItem
+from classifier.visibility import limits
 from reviewdesk.audit.services import record
 from reviewdesk.errors import Conflict, DeskError
 from reviewdesk.people.models import ADMIN, ROLES, User
@@ -24,8 +25,10 @@ def password_link(user: User) -> str:
     return reverse("password-set", args=[uid, default_token_generator.make_token(user)])
 
 
-def invite(*, username: str, name: str, email: str, roles: Collection[str], by: User) -> User:
-    """Make an account without a password. Raises DeskError for a name that is taken or not allowed."""
+def invite(
+    *, username: str, name: str, email: str, roles: Collection[str], by: User, departments: Collection[Department] = ()
+) -> User:
+    """Make an account without a password; without `departments` it sees the mail of all. Raises DeskError for a name that is taken or not allowed."""
     _check_roles(roles)
     try:
         UnicodeUsernameValidator()(username)
@@ -38,7 +41,11 @@ def invite(*, username: str, name: str, email: str, roles: Collection[str], by: 
         user.set_unusable_password()
         user.save()
         _set_roles(user, roles)
-        record(action="invite", target=user, actor=by, username=username, roles=sorted(roles))
+        _set_departments(user, departments)
+        record(
+            action="invite", target=user, actor=by, username=username, roles=sorted(roles),
+            departments=[d.slug for d in departments],
+        )  # fmt: skip
     return user
 
 
@@ -50,7 +57,9 @@ def send_password_link(*, user: User, address: str, by: User) -> None:
         send_mail("Your Reviewdesk account", text, None, [user.email], fail_silently=True)
 
 
-def change_person(*, user: User, name: str, email: str, roles: Collection[str], by: User) -> None:
+def change_person(
+    *, user: User, name: str, email: str, roles: Collection[str], by: User, departments: Collection[Department] = ()
+) -> None:
     """Raises Conflict where nobody would be an admin any more."""
     _check_roles(roles)
     with transaction.atomic():
@@ -59,7 +68,11 @@ def change_person(*, user: User, name: str, email: str, roles: Collection[str], 
         before = sorted(user.groups.values_list("name", flat=True))
         User.objects.filter(pk=user.pk).update(first_name=name[:150], email=email)
         _set_roles(user, roles)
-        record(action="change person", target=user, actor=by, before=before, after=sorted(roles))
+        _set_departments(user, departments)
+        record(
+            action="change person", target=user, actor=by, before=before, after=sorted(roles),
+            departments=[d.slug for d in departments],
+        )  # fmt: skip
 
 
 def set_active(*, user: User, active: bool, by: User) -> None:
@@ -82,6 +95,12 @@ def _check_roles(roles: Collection[str]) -> None:
 
 def _set_roles(user: User, roles: Collection[str]) -> None:
     user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
+
+
+def _set_departments(user: User, departments: Collection[Department]) -> None:
+    user.departments.set(departments)  # type: ignore[attr-defined]
+    limits.forget()
+    transaction.on_commit(limits.forget)
 
 
 def _check_admin_left(user: User) -> None:

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from classifier.models import Thread
 from classifier.review.queries import open_count
+from responses.inbox.access import threads_for
 from reviewdesk.people.models import ADMIN, AGENT, REVIEWER
 from reviewdesk.switches.queries import paused
 
@@ -47,7 +48,7 @@ def rail(request: HttpRequest) -> dict:
     if user is None or not user.is_authenticated or getattr(request, "htmx", False):
         return {}
     counts = {
-        "inbox": lambda: Thread.objects.filter(status=Thread.Status.OPEN).count(),
+        "inbox": lambda: threads_for(user).filter(status=Thread.Status.OPEN).count(),
         "review": lambda: open_count(user),
     }
     places = [

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from classifier.intake.readers import row_email
 from classifier.intake.services import Intake
 from classifier.models import Email
+from classifier.visibility import visible
 from reviewdesk.errors import DeskError
 from reviewdesk.people.access import api_for
 from reviewdesk.people.models import ADMIN, AGENT
@@ -115,6 +116,9 @@ def _refused(index: int, errors: Any) -> dict[str, Any]:
 def email(request: Request, pk: int) -> Response:
     """One email with the label in force; `type` is empty until it is classified."""
     found = get_object_or_404(
-        Email.objects.select_related("department", "thread", "subtype", "prediction__model_version"), pk=pk
+        visible(Email.objects.all(), request.user).select_related(
+            "department", "thread", "subtype", "prediction__model_version"
+        ),
+        pk=pk,
     )
     return Response(EmailOutput(found).data)

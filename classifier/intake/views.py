@@ -9,6 +9,7 @@ from classifier.intake.forms import UploadForm
 from classifier.intake.html import clean_html
 from classifier.intake.queries import inline_images
 from classifier.models import Attachment, Department, Email, ImportRun
+from classifier.visibility import visible
 from reviewdesk.backends import enqueue
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN, AGENT, REVIEWER
@@ -61,6 +62,7 @@ def import_panel(request: DeskRequest, pk: int) -> HttpResponse:
 def broken(request: DeskRequest) -> HttpResponse:
     """Emails that could not be parsed: stored, with the error."""
     emails = Email.objects.filter(unreadable=Email.Unreadable.BROKEN).select_related("mailbox").order_by("-pk")
+    emails = visible(emails, request.user)
     return render(request, "classifier/broken.html", {"emails": emails[:200]})
 
 
@@ -68,7 +70,7 @@ def broken(request: DeskRequest) -> HttpResponse:
 @for_roles(AGENT, REVIEWER, ADMIN)
 def email_html(request: DeskRequest, pk: int) -> HttpResponse:
     """The HTML of an email, cleaned, under a policy that runs and loads nothing."""
-    email = get_object_or_404(Email.objects.only("html"), pk=pk)
+    email = get_object_or_404(visible(Email.objects.only("html"), request.user), pk=pk)
     response = HttpResponse(f"<!doctype html><meta charset=utf-8>{clean_html(email.html, inline_images(email=email))}")
     response["Content-Security-Policy"] = MAIL_POLICY
     response["X-Content-Type-Options"] = "nosniff"
@@ -78,7 +80,7 @@ def email_html(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT, REVIEWER, ADMIN)
 def attachment(request: DeskRequest, pk: int) -> FileResponse:
     """A file as a download; never shown by the browser itself."""
-    found = get_object_or_404(Attachment, pk=pk)
+    found = get_object_or_404(visible(Attachment.objects.all(), request.user, "email__department"), pk=pk)
     response = FileResponse(
         found.file.open("rb"), as_attachment=True, filename=found.filename, content_type="application/octet-stream"
     )

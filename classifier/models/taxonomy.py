@@ -1,5 +1,6 @@
 """Departments and their subtypes; the four types are fixed."""
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
@@ -20,6 +21,12 @@ class Department(models.Model):
     name = models.CharField(max_length=80)
     review_threshold = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1)])
     active = models.BooleanField(default=True)
+    people = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="departments",
+        help_text="Who sees its mail. A person whom no department lists sees all.",
+    )
 
     class Meta:
         ordering = ["name"]

@@ -12,6 +12,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from classifier.models import DEFAULTS, Department, Prediction, ReviewItem, ReviewQueue, Source
+from classifier.visibility import departments_of
 from reviewdesk.audit.services import record
 from reviewdesk.backends import Remembered
 from reviewdesk.errors import DeskError
@@ -60,7 +61,9 @@ def allowed(user: User) -> Q:
             closed |= Q(source=queue.source)
         elif departments:
             closed |= Q(source=queue.source) & ~Q(email__department__in=departments)
-    return ~closed & Q(flagged=False) if admins_only else ~closed
+    theirs = departments_of(user)
+    seen = ~closed if theirs is None else ~closed & Q(email__department__in=theirs)
+    return seen & Q(flagged=False) if admins_only else seen
 
 
 def position(order: str, item: ReviewItem) -> float:

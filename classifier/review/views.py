@@ -14,6 +14,7 @@ from classifier.review import leases, services
 from classifier.review.forms import AnswerForm, MoveForm
 from classifier.review.presenting import present, taxonomy
 from classifier.review.queries import can_undo, examples_of, holders, queue_state, undoable
+from classifier.visibility import visible
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN, REVIEWER
@@ -69,7 +70,10 @@ def review_history(request: DeskRequest) -> HttpResponse:
 def subtype_examples(request: DeskRequest, pk: int) -> HttpResponse:
     """Emails that show a subtype; `without` leaves out the one being reviewed."""
     without = request.GET.get("without", "")
-    shown = examples_of(get_object_or_404(Subtype, pk=pk), without=int(without) if without.isdigit() else None)
+    shown = examples_of(
+        get_object_or_404(visible(Subtype.objects.all(), request.user), pk=pk),
+        without=int(without) if without.isdigit() else None,
+    )
     return render(request, "classifier/_subtype_examples.html", {"examples": shown})
 
 

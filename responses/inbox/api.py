@@ -8,11 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from responses.inbox import services
-from responses.models import Draft, OutgoingMessage
+from responses.inbox.access import drafts_for, outgoing_for
+from responses.models import Draft
 from responses.sending import services as sending
 from reviewdesk.errors import Conflict
 from reviewdesk.people.access import api_for
-from reviewdesk.people.models import AGENT
+from reviewdesk.people.models import AGENT, User
 
 Agents = api_for("drafts", AGENT)
 
@@ -62,8 +63,8 @@ def _valid(kind: type[serializers.Serializer], request: Request) -> dict:
     return given.validated_data
 
 
-def _whole(pk: int) -> Draft:
-    return get_object_or_404(Draft.objects.select_related("email"), pk=pk)
+def _whole(user: User, pk: int) -> Draft:
+    return get_object_or_404(drafts_for(user).select_related("email"), pk=pk)
 
 
 @extend_schema(methods=["PATCH"], request=EditInput, responses=DraftOutput)
@@ -72,7 +73,7 @@ def _whole(pk: int) -> Draft:
 @permission_classes([Agents])
 def draft(request: Request, pk: int) -> Response:
     """Read a draft; edit it on top of the version you read (409 when it changed since)."""
-    found = _whole(pk)
+    found = _whole(request.user, pk)
     if request.method == "PATCH":
         found = services.save_draft(draft=found, user=request.user, **_valid(EditInput, request))
     return Response(DraftOutput(found).data)
@@ -83,7 +84,7 @@ def draft(request: Request, pk: int) -> Response:
 @permission_classes([Agents])
 def approve(request: Request, pk: int) -> Response:
     """Send after the undo window."""
-    message = sending.approve(draft=_whole(pk), user=request.user, **_valid(VersionInput, request))
+    message = sending.approve(draft=_whole(request.user, pk), user=request.user, **_valid(VersionInput, request))
     return Response(OutgoingOutput(message).data)
 
 
@@ -92,7 +93,7 @@ def approve(request: Request, pk: int) -> Response:
 @permission_classes([Agents])
 def undo(request: Request, pk: int) -> Response:
     """Take an approved reply back before it leaves."""
-    message = OutgoingMessage.objects.filter(draft_id=pk).order_by("-id").first()
+    message = outgoing_for(request.user).filter(draft_id=pk).order_by("-id").first()
     if message is None:
         raise Conflict("This draft was never approved.", code="conflict")
     sending.take_back(message=message, user=request.user)
@@ -104,5 +105,5 @@ def undo(request: Request, pk: int) -> Response:
 @permission_classes([Agents])
 def reject(request: Request, pk: int) -> Response:
     """Throw a draft away, saying why."""
-    services.reject_draft(draft=_whole(pk), user=request.user, **_valid(RejectInput, request))
+    services.reject_draft(draft=_whole(request.user, pk), user=request.user, **_valid(RejectInput, request))
     return Response(status=204)

@@ -6,8 +6,9 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from classifier.models import Department, Email
+from classifier.models import Department
 from responses.inbox import macros as services
+from responses.inbox.access import emails_for
 from responses.inbox.threads import agents
 from responses.inbox.views import again
 from responses.models import Document, Macro
@@ -41,7 +42,7 @@ class ApplyForm(forms.Form):
 @require_POST
 @for_roles(AGENT)
 def macro_apply(request: DeskRequest, pk: int) -> HttpResponse:
-    email = get_object_or_404(Email.objects.select_related("thread"), pk=pk)
+    email = get_object_or_404(emails_for(request.user).select_related("thread"), pk=pk)
     macro = checked(ApplyForm(request.POST))["macro"]
     services.apply_macro(macro=macro, email=email, user=request.user)
     messages.info(request, f"{macro}: {macro.steps}.")

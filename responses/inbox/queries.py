@@ -10,6 +10,7 @@ from django.utils.dateparse import parse_datetime
 
 from classifier.intake.search import matching
 from classifier.models import Email, Thread
+from responses.inbox.access import threads_for
 from responses.inbox.forms import FilterForm
 from responses.models import Document, Draft, DraftJob, OutgoingMessage
 from reviewdesk.people.models import User
@@ -32,7 +33,8 @@ class Page:
 def filtered(filters: FilterForm, user: User | None = None) -> QuerySet[Thread]:
     """Threads that pass the filters of the URL; a filter that is not valid is left out. `user` is who "mine" means."""
     f = filters.values
-    threads = Thread.objects.filter(latest_email__isnull=False)
+    seen = threads_for(user) if user else Thread.objects.all()
+    threads = seen.filter(latest_email__isnull=False)
     threads = _by_status(threads, f.get("status") or "open")
     if f.get("department"):
         threads = threads.filter(latest_email__department=f["department"])
@@ -70,9 +72,9 @@ def _by_status(threads: QuerySet[Thread], status: str) -> QuerySet[Thread]:
     return threads
 
 
-def earlier_threads(thread: Thread) -> list[Thread]:
-    """The same customer's other conversations, newest first."""
-    others = Thread.objects.filter(customer=thread.customer_id, customer__address__gt="").exclude(pk=thread.pk)
+def earlier_threads(thread: Thread, user: User) -> list[Thread]:
+    """The same customer's other conversations that `user` may see, newest first."""
+    others = threads_for(user).filter(customer=thread.customer_id, customer__address__gt="").exclude(pk=thread.pk)
     return list(others.select_related("latest_email__subtype").order_by("-last_message_at")[:EARLIER])
 
 

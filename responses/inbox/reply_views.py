@@ -5,9 +5,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from classifier.models import Email, Thread
 from responses.drafting.services import request_redraft
 from responses.inbox import attachments, services
+from responses.inbox.access import attachments_for, drafts_for, emails_for, outgoing_for, threads_for
 from responses.inbox.forms import (
     AttachForm,
     DraftForm,
@@ -21,7 +21,7 @@ from responses.inbox.forms import (
 from responses.inbox.presenting import present_grounding, reply_context
 from responses.inbox.queries import forwards
 from responses.inbox.views import again
-from responses.models import Draft, DraftAttachment, OutgoingMessage
+from responses.models import OutgoingMessage
 from responses.sending import services as sending
 from responses.sending.forwarding import forward
 from reviewdesk.forms import checked
@@ -32,7 +32,7 @@ from reviewdesk.people.models import AGENT
 @for_roles(AGENT)
 def draft_panel(request: DeskRequest, pk: int) -> HttpResponse:
     """The reply pane of an email; asks again by itself while something is under way."""
-    email = get_object_or_404(Email.objects.select_related("customer", "thread", "mailbox"), pk=pk)
+    email = get_object_or_404(emails_for(request.user).select_related("customer", "thread", "mailbox"), pk=pk)
     if not request.htmx:
         return redirect("inbox-thread", email.thread_id)
     context = reply_context(email)
@@ -45,7 +45,7 @@ def draft_panel(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(AGENT)
 def draft_write(request: DeskRequest, pk: int) -> HttpResponse:
-    services.start_reply(email=get_object_or_404(Email, pk=pk), user=request.user)
+    services.start_reply(email=get_object_or_404(emails_for(request.user), pk=pk), user=request.user)
     return draft_panel(request, pk)
 
 
@@ -53,21 +53,21 @@ def draft_write(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def redraft(request: DeskRequest, pk: int) -> HttpResponse:
     """Ask the drafter again, with a hint such as "shorter"; earlier drafts are kept."""
-    request_redraft(email=get_object_or_404(Email, pk=pk), **checked(RedraftForm(request.POST)))
+    request_redraft(email=get_object_or_404(emails_for(request.user), pk=pk), **checked(RedraftForm(request.POST)))
     return draft_panel(request, pk)
 
 
 @for_roles(AGENT)
 def draft_grounding(request: DeskRequest, pk: int) -> HttpResponse:
     """What each sentence of the draft, as it is saved, rests on."""
-    draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
+    draft = get_object_or_404(drafts_for(request.user).select_related("email"), pk=pk)
     return render(request, "responses/_grounding.html", {"draft": draft, "grounding": present_grounding(draft)})
 
 
 @require_POST
 @for_roles(AGENT)
 def draft_attach(request: DeskRequest, pk: int) -> HttpResponse:
-    draft = get_object_or_404(Draft, pk=pk)
+    draft = get_object_or_404(drafts_for(request.user), pk=pk)
     files = checked(AttachForm(request.POST, request.FILES))["uploads"]
     attachments.attach(draft=draft, files=files, user=request.user)
     return draft_panel(request, draft.email_id)
@@ -76,7 +76,7 @@ def draft_attach(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(AGENT)
 def draft_detach(request: DeskRequest, pk: int) -> HttpResponse:
-    attachment = get_object_or_404(DraftAttachment.objects.select_related("draft"), pk=pk)
+    attachment = get_object_or_404(attachments_for(request.user).select_related("draft"), pk=pk)
     attachments.detach(attachment=attachment, user=request.user)
     return draft_panel(request, attachment.draft.email_id)
 
@@ -85,8 +85,8 @@ def draft_detach(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def draft_take(request: DeskRequest, pk: int, earlier: int) -> HttpResponse:
     """Put the words of an earlier draft in the place of the live one's."""
-    draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
-    words = get_object_or_404(Draft, pk=earlier, email__thread=draft.email.thread_id).body
+    draft = get_object_or_404(drafts_for(request.user).select_related("email"), pk=pk)
+    words = get_object_or_404(drafts_for(request.user), pk=earlier, email__thread=draft.email.thread_id).body
     services.save_draft(draft=draft, user=request.user, body=words, **checked(VersionForm(request.POST)))
     return draft_panel(request, draft.email_id)
 
@@ -95,7 +95,7 @@ def draft_take(request: DeskRequest, pk: int, earlier: int) -> HttpResponse:
 @for_roles(AGENT)
 def draft_rate(request: DeskRequest, pk: int) -> HttpResponse:
     """A thumb for the drafter's work, with a reason."""
-    draft = get_object_or_404(Draft, pk=pk)
+    draft = get_object_or_404(drafts_for(request.user), pk=pk)
     services.rate_draft(draft=draft, user=request.user, **checked(RatingForm(request.POST)))
     return draft_panel(request, draft.email_id)
 
@@ -104,7 +104,7 @@ def draft_rate(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def draft_save(request: DeskRequest, pk: int) -> HttpResponse:
     """Autosave and Ctrl+S: answers with the new version and the time on the server's clock."""
-    draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
+    draft = get_object_or_404(drafts_for(request.user).select_related("email"), pk=pk)
     saved = services.save_draft(draft=draft, user=request.user, **checked(DraftForm(request.POST)))
     if "json" not in request.headers.get("Accept", ""):
         return redirect("inbox-thread", draft.email.thread_id)
@@ -115,7 +115,7 @@ def draft_save(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def draft_approve(request: DeskRequest, pk: int) -> HttpResponse:
     """Save what is in the field, then put it in the outbox."""
-    draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
+    draft = get_object_or_404(drafts_for(request.user).select_related("email"), pk=pk)
     fields = checked(DraftForm(request.POST))
     sent = (fields["body"].replace("\r\n", "\n"), fields["cc"], fields["bcc"], fields["closes"])
     if sent != (draft.body, draft.cc, draft.bcc, draft.closes):
@@ -128,7 +128,7 @@ def draft_approve(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(AGENT)
 def draft_reject(request: DeskRequest, pk: int) -> HttpResponse:
-    draft = get_object_or_404(Draft.objects.select_related("email"), pk=pk)
+    draft = get_object_or_404(drafts_for(request.user).select_related("email"), pk=pk)
     services.reject_draft(draft=draft, user=request.user, **checked(RejectForm(request.POST)))
     return draft_panel(request, draft.email_id)
 
@@ -136,7 +136,7 @@ def draft_reject(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(AGENT)
 def outgoing_undo(request: DeskRequest, pk: int) -> HttpResponse:
-    message = get_object_or_404(OutgoingMessage.objects.select_related("email"), pk=pk)
+    message = get_object_or_404(outgoing_for(request.user).select_related("email"), pk=pk)
     sending.take_back(message=message, user=request.user)
     return _after(request, message)
 
@@ -144,7 +144,7 @@ def outgoing_undo(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(AGENT)
 def outgoing_settle(request: DeskRequest, pk: int) -> HttpResponse:
-    message = get_object_or_404(OutgoingMessage.objects.select_related("email"), pk=pk)
+    message = get_object_or_404(outgoing_for(request.user).select_related("email"), pk=pk)
     sending.settle_unknown(message=message, user=request.user, **checked(SettleForm(request.POST)))
     return _after(request, message)
 
@@ -160,7 +160,7 @@ def _after(request: DeskRequest, message: OutgoingMessage) -> HttpResponse:
 @for_roles(AGENT)
 def email_forward(request: DeskRequest, pk: int) -> HttpResponse:
     """Pass an email on to somebody else."""
-    email = get_object_or_404(Email.objects.select_related("customer", "mailbox__department"), pk=pk)
+    email = get_object_or_404(emails_for(request.user).select_related("customer", "mailbox__department"), pk=pk)
     forward(email=email, user=request.user, **checked(ForwardForm(request.POST)))
     return again(request, email.thread_id)
 
@@ -168,7 +168,7 @@ def email_forward(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def thread_forwards(request: DeskRequest, pk: int) -> HttpResponse:
     """What of a thread is being passed on; asks again by itself until it has left."""
-    thread = get_object_or_404(Thread, pk=pk)
+    thread = get_object_or_404(threads_for(request.user), pk=pk)
     if not request.htmx:
         return redirect("inbox-thread", pk)
     return render(request, "responses/_forwards.html", {"thread": thread, "forwards": forwards(thread, just_sent=True)})

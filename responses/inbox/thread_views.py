@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from classifier.models import Email, Thread
 from responses.inbox import joining, threads
+from responses.inbox.access import emails_for, threads_for
 from responses.inbox.forms import AssignForm, MergeForm, NoteForm, SnoozeForm, TagsForm
 from responses.inbox.views import again
 from reviewdesk.forms import checked
@@ -21,7 +21,7 @@ from reviewdesk.people.models import AGENT
 @for_roles(AGENT)
 def thread_assign(request: DeskRequest, pk: int) -> HttpResponse:
     to = checked(AssignForm(request.POST))["to"]
-    threads.assign(thread=get_object_or_404(Thread, pk=pk), to=to, by=request.user)
+    threads.assign(thread=get_object_or_404(threads_for(request.user), pk=pk), to=to, by=request.user)
     messages.info(request, f"Assigned to {to}." if to else "Assigned to nobody.")
     return again(request, pk)
 
@@ -29,7 +29,7 @@ def thread_assign(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(AGENT)
 def thread_snooze(request: DeskRequest, pk: int) -> HttpResponse:
-    thread = get_object_or_404(Thread, pk=pk)
+    thread = get_object_or_404(threads_for(request.user), pk=pk)
     until = threads.snooze(thread=thread, by=request.user, **checked(SnoozeForm(request.POST)))
     messages.info(
         request, f"Put off until {timezone.localtime(until):%a %d %b, %H:%M}." if until else "Back in the inbox."
@@ -40,7 +40,9 @@ def thread_snooze(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(AGENT)
 def thread_tags(request: DeskRequest, pk: int) -> HttpResponse:
-    threads.set_tags(thread=get_object_or_404(Thread, pk=pk), by=request.user, **checked(TagsForm(request.POST)))
+    threads.set_tags(
+        thread=get_object_or_404(threads_for(request.user), pk=pk), by=request.user, **checked(TagsForm(request.POST))
+    )
     return again(request, pk)
 
 
@@ -48,7 +50,9 @@ def thread_tags(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def thread_note(request: DeskRequest, pk: int) -> HttpResponse:
     """A note for colleagues; it never leaves the house."""
-    threads.add_note(thread=get_object_or_404(Thread, pk=pk), by=request.user, **checked(NoteForm(request.POST)))
+    threads.add_note(
+        thread=get_object_or_404(threads_for(request.user), pk=pk), by=request.user, **checked(NoteForm(request.POST))
+    )
     return again(request, pk)
 
 
@@ -56,7 +60,7 @@ def thread_note(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def thread_presence(request: DeskRequest, pk: int) -> HttpResponse:
     """Told by the page while it lives; answers with who else is there."""
-    others = threads.note_presence(thread=get_object_or_404(Thread, pk=pk), user=request.user)
+    others = threads.note_presence(thread=get_object_or_404(threads_for(request.user), pk=pk), user=request.user)
     return render(request, "responses/_presence.html", {"others": others})
 
 
@@ -64,8 +68,9 @@ def thread_presence(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def thread_merge(request: DeskRequest, pk: int) -> HttpResponse:
     """Move this thread into another one of the customer's."""
+    thread = get_object_or_404(threads_for(request.user), pk=pk)
     into = checked(MergeForm(request.POST))["into"]
-    joining.merge(thread=get_object_or_404(Thread, pk=pk), into=into, by=request.user)
+    joining.merge(thread=thread, into=into, by=request.user)
     messages.info(request, "Merged.")
     return _opened(request, into.pk)
 
@@ -74,7 +79,7 @@ def thread_merge(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def email_split(request: DeskRequest, pk: int) -> HttpResponse:
     """Give an email a thread of its own."""
-    email = get_object_or_404(Email.objects.select_related("thread__mailbox", "customer"), pk=pk)
+    email = get_object_or_404(emails_for(request.user).select_related("thread__mailbox", "customer"), pk=pk)
     new = joining.split(email=email, by=request.user)
     messages.info(request, "It has a thread of its own now.")
     return _opened(request, new.pk)

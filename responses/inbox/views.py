@@ -12,6 +12,7 @@ from classifier.review import opening
 from classifier.review.services import correct, move_email
 from responses.drafting.injection import injections
 from responses.inbox import services, threads
+from responses.inbox.access import emails_for, threads_for
 from responses.inbox.forms import BulkForm, DepartmentForm, FilterForm, LabelForm, ReasonForm, StatusForm
 from responses.inbox.macros import macros_for
 from responses.inbox.presenting import present_thread, reply_context
@@ -19,7 +20,7 @@ from responses.inbox.queries import earlier_threads, forwards, page_of
 from reviewdesk.audit.services import record
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
-from reviewdesk.people.models import AGENT
+from reviewdesk.people.models import AGENT, User
 
 
 @for_roles(AGENT)
@@ -41,18 +42,18 @@ def _list(request: DeskRequest) -> dict:
 @for_roles(AGENT)
 def thread(request: DeskRequest, pk: int) -> HttpResponse:
     """A thread with its reply; the list beside it when it is opened by its address."""
-    context = _thread(pk)
+    context = _thread(request.user, pk)
     if request.htmx and not request.htmx.history_restore_request:
         return render(request, "responses/_thread.html", context)
     return render(request, "responses/inbox.html", context | _list(request))
 
 
-def _thread(pk: int) -> dict:
-    found = get_object_or_404(Thread.objects.select_related("customer", "latest_email", "assignee"), pk=pk)
+def _thread(user: User, pk: int) -> dict:
+    found = get_object_or_404(threads_for(user).select_related("customer", "latest_email", "assignee"), pk=pk)
     email = Email.objects.select_related(
         "department", "customer", "thread", "subtype", "prediction__model_version", "verification__reviewer", "mailbox"
     ).get(pk=found.latest_email_id)
-    turns, beside = present_thread(found), earlier_threads(found)
+    turns, beside = present_thread(found), earlier_threads(found, user)
     return {
         "thread": found,
         "email": email,
@@ -75,14 +76,16 @@ def _thread(pk: int) -> dict:
 def again(request: DeskRequest, thread_id: int) -> HttpResponse:
     if not request.htmx:
         return redirect("inbox-thread", thread_id)
-    return render(request, "responses/_thread.html", _thread(thread_id))
+    return render(request, "responses/_thread.html", _thread(request.user, thread_id))
 
 
 @require_POST
 @for_roles(AGENT)
 def thread_status(request: DeskRequest, pk: int) -> HttpResponse:
     status = checked(StatusForm(request.POST))["status"]
-    services.set_status(threads=[pk], status=status, user=request.user)
+    services.set_status(
+        threads=[get_object_or_404(threads_for(request.user), pk=pk).pk], status=status, user=request.user
+    )
     messages.info(request, "Closed without a reply." if status == Thread.Status.CLOSED else "Open again.")
     return again(request, pk)
 
@@ -92,7 +95,8 @@ def thread_status(request: DeskRequest, pk: int) -> HttpResponse:
 def bulk(request: DeskRequest) -> HttpResponse:
     """Close or reopen the ticked threads."""
     fields = checked(BulkForm(request.POST))
-    changed = services.set_status(threads=fields["threads"], status=fields["status"], user=request.user)
+    ticked = list(threads_for(request.user).filter(pk__in=fields["threads"]).values_list("pk", flat=True))
+    changed = services.set_status(threads=ticked, status=fields["status"], user=request.user)
     messages.info(
         request,
         f"{changed} thread{'' if changed == 1 else 's'} {'closed' if fields['status'] == 'closed' else 'reopened'}.",
@@ -104,7 +108,7 @@ def bulk(request: DeskRequest) -> HttpResponse:
 @require_POST
 @for_roles(AGENT)
 def correct_label(request: DeskRequest, pk: int) -> HttpResponse:
-    email = get_object_or_404(Email.objects.select_related("department", "prediction"), pk=pk)
+    email = get_object_or_404(emails_for(request.user).select_related("department", "prediction"), pk=pk)
     correct(email=email, user=request.user, **checked(LabelForm(request.POST)))
     messages.info(request, "Label corrected; it becomes training data.")
     return again(request, email.thread_id)
@@ -113,7 +117,7 @@ def correct_label(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(AGENT)
 def move_department(request: DeskRequest, pk: int) -> HttpResponse:
-    email = get_object_or_404(Email.objects.select_related("department"), pk=pk)
+    email = get_object_or_404(emails_for(request.user).select_related("department"), pk=pk)
     department = checked(DepartmentForm(request.POST))["department"]
     if department.pk != email.department_id:
         with transaction.atomic():
@@ -125,7 +129,7 @@ def move_department(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(AGENT)
 def flag_email(request: DeskRequest, pk: int) -> HttpResponse:
-    email = get_object_or_404(Email.objects.select_related("prediction"), pk=pk)
+    email = get_object_or_404(emails_for(request.user).select_related("prediction"), pk=pk)
     with transaction.atomic():
         opening.flag(email=email, reason=checked(ReasonForm(request.POST))["reason"])
         record(action="flag", target=email, actor=request.user)
