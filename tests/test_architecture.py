@@ -15,7 +15,7 @@ LEAVES = ("reviewdesk.backends", "reviewdesk.errors", "reviewdesk.people", "revi
 BASES = ("reviewdesk.charts", "reviewdesk.commands", "reviewdesk.forms")
 MAY_IMPORT = {
     "ml": (),
-    "abtests": LEAVES,
+    "abtests": (*LEAVES, *BASES, "ml.intervals"),
     "classifier": (*LEAVES, *BASES, "ml", "abtests.services", "abtests.queries"),
     "responses": (*LEAVES, *BASES, "ml", "abtests.services", "abtests.queries", "classifier"),
 }
