@@ -240,7 +240,8 @@ def fill(size: int, reviewers: int = REVIEWERS) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")  # now, so that it does not run during the measurement
+        # Now, so that it does not run during the measurement.
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The label in force on an email, and the only writer of it."""
 
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 
 from classifier.models import Department, Email, EmailType, Prediction, Subtype, Verification
 from reviewdesk.errors import DeskError
@@ -63,6 +64,11 @@ def forget_prediction(*, email: Email, department: Department) -> None:
 def confirmed(verifications):
     """Of a queryset of verifications, the answers still in force."""
     return verifications.filter(action=Verification.Action.CONFIRM, superseded_by__isnull=True)
+
+
+def final_subtype(path: str) -> Coalesce:
+    """In a query: the number of the subtype at `path` as it is counted today, 0 for none."""
+    return Coalesce(F(f"{path}__merged_into"), F(path), Value(0))
 
 
 def find_label(*, department: Department, type: str, subtype: str) -> tuple[str, Subtype | None]:

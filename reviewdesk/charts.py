@@ -12,18 +12,20 @@ WIDTH, HEIGHT = 520, 260
 LEFT, RIGHT, TOP, BOTTOM = 48, 22, 12, 40
 DOT, FINE = 3.5, 1.8  # radius of a dot, and where there are more than MANY
 MANY = 40
+MOST_NAMES = 8
 
 
 @dataclass(frozen=True)
 class Series:
     """A named line of (x, y) points; `notes` (one a point) are said on hover, `weights` (shares) make dots larger.
-    `kind` is a CSS class."""
+    `spans` (one a point: low and high) are drawn as whiskers. `kind` is a CSS class."""
 
     name: str
     points: Sequence[tuple[float, float]]
     kind: str = "one"
     notes: Sequence[str] = ()
     weights: Sequence[float] = ()
+    spans: Sequence[tuple[float, float]] = ()
     dots: bool = True
 
 
@@ -54,10 +56,14 @@ def line_chart(
     x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
     percent: str = "",
+    names: Sequence[str] = (),
 ) -> Chart:
-    """`percent` names the axes shown in percent: "x", "y", "xy". Ranges default to what the points span."""
+    """`percent` names the axes shown in percent: "x", "y", "xy". Ranges default to what the points span.
+
+    With `names` x counts steps from 0, and they stand under the axis, at most MOST_NAMES of them.
+    """
     points = [p for s in series for p in s.points]
-    x0, x1 = x_range or _span([x for x, _ in points])
+    x0, x1 = (-0.5, len(names) - 0.5) if names else x_range or _span([x for x, _ in points])
     y0, y1 = y_range or _span([y for _, y in points])
 
     def place(x: float, y: float) -> tuple[float, float]:
@@ -65,6 +71,10 @@ def line_chart(
         down = HEIGHT - BOTTOM - (y - y0) / (y1 - y0) * (HEIGHT - TOP - BOTTOM)
         return round(across, 1), round(down, 1)
 
+    def x_name(x: float) -> str:
+        return names[int(x)] if names else _label(x, "x" in percent)
+
+    every = ceil(len(names) / MOST_NAMES)
     lines, rows = [], []
     for s in series:
         placed = [place(x, y) for x, y in s.points]
@@ -73,17 +83,22 @@ def line_chart(
         radii = [round(2 + 8 * w**0.5, 1) for w in s.weights] or [size] * len(placed)
         dots = [{"x": x, "y": y, "r": r, "note": n} for (x, y), r, n in zip(placed, radii, notes, strict=True)]
         path = " ".join(f"{'L' if i else 'M'}{x} {y}" for i, (x, y) in enumerate(placed))
-        lines.append({"name": s.name, "kind": s.kind, "path": path, "dots": dots if s.dots else []})
+        ends = [(place(x, low), place(x, high)) for (x, _), (low, high) in zip(s.points, s.spans, strict=False)]
+        whiskers = " ".join(f"M{x} {a}V{b}" for (x, a), (_, b) in ends)
+        lines.append(
+            {"name": s.name, "kind": s.kind, "path": path, "whiskers": whiskers, "dots": dots if s.dots else []}
+        )
         if s.dots:
-            rows += [
-                {"name": s.name, "x": _label(x, "x" in percent), "y": _label(y, "y" in percent)} for x, y in s.points
-            ]
+            rows += [{"name": s.name, "x": x_name(x), "y": _label(y, "y" in percent)} for x, y in s.points]
     return Chart(
         title,
         x_label,
         y_label,
         lines,
-        [{"at": place(x, y0)[0], "label": _label(x, "x" in percent)} for x in _ticks(x0, x1)],
+        [
+            {"at": place(x, y0)[0], "label": x_name(x)}
+            for x in (range(0, len(names), every) if names else _ticks(x0, x1))
+        ],
         [{"at": place(x0, y)[1], "label": _label(y, "y" in percent)} for y in _ticks(y0, y1)],
         rows,
     )

@@ -9,11 +9,11 @@ from email.utils import parseaddr
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
+from classifier.accuracy.sampling import draw_weekly_sample
 from classifier.intake.parsed import ParsedEmail
 from classifier.intake.services import BATCH, Intake
 from classifier.models import Department, Email, ModelAlias, SampleDraw
 from classifier.registry.building import ensure_starter
-from classifier.review.opening import draw_weekly_sample
 from classifier.taxonomy import load_starter_taxonomy
 from ml.data import load_articles, load_corpus
 from responses.drafting.services import write_drafts

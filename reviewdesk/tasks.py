@@ -2,8 +2,9 @@
 
 from celery import shared_task
 
+from classifier.accuracy import alerts, sampling
 from classifier.prediction.services import sweep_unclassified as sweep_unclassified_emails
-from classifier.review import opening, second_look
+from classifier.review import second_look
 from responses.drafting.services import sweep_undrafted as sweep_undrafted_emails
 from responses.drafting.services import write_drafts as write_requested_drafts
 from reviewdesk import workflow
@@ -36,4 +37,9 @@ def open_second_looks() -> None:
 
 @shared_task(name="classifier.draw_weekly_sample")
 def draw_weekly_sample() -> None:
-    opening.draw_weekly_sample()
+    sampling.draw_weekly_sample()
+
+
+@shared_task(name="classifier.watch_accuracy")
+def watch_accuracy() -> None:
+    alerts.watch_accuracy()

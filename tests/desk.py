@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,13 +11,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from tests.environment import new_database
+from tests.environment import POSTGRES, VAR, new_database
 
 ROOT = Path(__file__).parent.parent
 UNDO_SECONDS = 3
@@ -89,9 +90,17 @@ class Desk:
         assert done.returncode == 0, f"{args}: {done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def seed(self, emails: int) -> None:
+        """Load the demo; on SQLite from a copy of what an earlier desk of the run was loaded with."""
+        if POSTGRES:
+            self.manage("migrate", "--verbosity", "0")
+        else:
+            shutil.copytree(seeded(0 if self.settings else emails), self.var, dirs_exist_ok=True)
+        if POSTGRES or self.settings:
+            self.manage("seed_demo", "--emails", str(emails))
+
     def start(self, emails: int) -> "Desk":
-        self.manage("migrate", "--verbosity", "0")
-        self.manage("seed_demo", "--emails", str(emails))
+        self.seed(emails)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -130,6 +139,19 @@ class Desk:
         if self.process is not None:
             self.process.terminate()
             self.process.wait(30)
+
+
+@cache
+def seeded(emails: int) -> Path:
+    """The folder of a desk that holds so many emails and never ran."""
+    desk = Desk(Path(VAR) / f"seeded-{emails}")
+    if emails:
+        shutil.copytree(seeded(0), desk.var)
+    else:
+        desk.var.mkdir()
+        desk.manage("migrate", "--verbosity", "0")
+    desk.manage("seed_demo", "--emails", str(emails))
+    return desk.var
 
 
 def wait_for(done: Callable[[], bool], seconds: float, explain: Callable[[], str] = lambda: "") -> None:

@@ -1,55 +1,149 @@
-"""The accuracy figure: weekly random samples only, always with its interval and n."""
+"""The accuracy figure: random samples only, always with its interval and n."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
+from django.db.models import Count
+
+from classifier.accuracy.estimates import (
+    DEPARTMENT_WEEKS,
+    Alarm,
+    Proportion,
+    Stratum,
+    alarm,
+    department_alarm,
+    pooled,
+    weighted,
+)
+from classifier.accuracy.sampling import ALL, sample_plan, sampled_from
 from classifier.labels import confirmed
-from classifier.models import Prediction, ReviewItem, SampleDraw, Source, Verification
-from ml.intervals import wilson_interval
+from classifier.models import Department, Prediction, ReviewItem, SampleDraw, SamplePlan, Source, Verification
+
+WEEKS = 12
+BELOW = "under the threshold"
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """`correct` of `n` verified; `drawn` is how many the sample holds."""
+class Judged:
+    """An email that a person answered, and what the model had said."""
 
-    drawn: int
-    n: int
-    correct_type: int
-    correct_subtype: int
-    blind: int = 0  # of the answers, how many were given without seeing the model's
+    email: int
+    said: Prediction
+    answer: Verification
 
     @property
-    def subtype(self) -> float | None:
-        return self.correct_subtype / self.n if self.n else None
+    def right_type(self) -> bool:
+        return self.said.type == self.answer.type
 
     @property
-    def type(self) -> float | None:
-        return self.correct_type / self.n if self.n else None
-
-    @property
-    def subtype_interval(self) -> tuple[float, float]:
-        return wilson_interval(self.correct_subtype, self.n)
-
-    @property
-    def type_interval(self) -> tuple[float, float]:
-        return wilson_interval(self.correct_type, self.n)
+    def right(self) -> bool:
+        """By the subtypes as they are counted today: two that were merged since are one."""
+        if self.said.subtype is None or self.answer.subtype is None:
+            return self.right_type and self.said.subtype_id == self.answer.subtype_id
+        return self.said.subtype.final_id == self.answer.subtype.final_id
 
 
 @dataclass(frozen=True)
 class Week:
-    draw: SampleDraw
-    estimate: Estimate
+    """The draws of one week, the first round first, and what people answered."""
+
+    draws: Sequence[SampleDraw]
+    drawn: int
+    judged: Sequence[Judged]
+    below: Sequence[Judged]  # of the emails under the threshold, where every one was verified
+    sizes: Counter  # population by (department, version, under the threshold)
+
+    @property
+    def week(self) -> date:
+        return self.draws[0].week
+
+    @property
+    def done(self) -> bool:
+        """Closed, so that no answer is to come: only such weeks raise an alert."""
+        return all(draw.closed_at for draw in self.draws)
+
+    @property
+    def population(self) -> int:
+        return self.draws[0].population
+
+    @property
+    def blind(self) -> int:
+        """Of the answers, how many were given without seeing the model's."""
+        return sum(j.answer.blind for j in self.judged)
+
+    @property
+    def covered(self) -> bool:
+        return bool(self.below)
+
+    @property
+    def subtype(self) -> Proportion:
+        return weighted(self.strata())
+
+    @property
+    def type(self) -> Proportion:
+        return weighted(self.strata(of_type=True))
+
+    def strata(
+        self, *, of_type: bool = False, department: int | None = None, version: int | None = None
+    ) -> list[Stratum]:
+        """The counts by stratum: of all, of one department, or of the emails that one version classified."""
+        by_department = self.draws[0].design == SamplePlan.Design.DEPARTMENT and department is None
+
+        def name(j: Judged) -> tuple[str, bool]:
+            own = str(j.said.department_id) if by_department else ALL
+            return own, self.covered and j.said.withheld
+
+        def wanted(judged: Iterable[Judged]) -> list[Judged]:
+            return [
+                j for j in judged
+                if department in (None, j.said.department_id) and version in (None, j.said.model_version_id)
+            ]  # fmt: skip
+
+        sizes: Counter = Counter()
+        for (of, by, under), size in self.sizes.items():
+            if department in (None, of) and version in (None, by):
+                sizes[str(of) if by_department else ALL, self.covered and under] += size
+        sampled = [j for j in wanted(self.judged) if not (self.covered and j.said.withheld)]
+        n: Counter = Counter()
+        correct: Counter = Counter()
+        for j in [*sampled, *wanted(self.below)]:
+            n[name(j)] += 1
+            correct[name(j)] += j.right_type if of_type else j.right
+        return [
+            Stratum(f"{own}, {BELOW}" if under else own, size, n[own, under], correct[own, under], covered=under)
+            for (own, under), size in sizes.items()
+        ]
 
 
-def weeks(*, last: int = 12) -> list[Week]:
+def weeks(*, last: int = WEEKS) -> list[Week]:
     """The latest weekly samples, newest first."""
-    return [Week(draw, estimate(draw)) for draw in SampleDraw.objects.order_by("-week")[:last]]
+    found: dict[date, list[SampleDraw]] = {}
+    for draw in SampleDraw.objects.order_by("-week", "round"):
+        if draw.week not in found and len(found) == last:
+            break
+        found.setdefault(draw.week, []).append(draw)
+    return [week_of(draws) for draws in found.values()]
 
 
-def _same(said: Prediction, answer: Verification) -> bool:
-    """By the subtypes as they are counted today: two that were merged since are one."""
-    if said.subtype is None or answer.subtype is None:
-        return said.type == answer.type and said.subtype_id == answer.subtype_id
-    return said.subtype.final_id == answer.subtype.final_id
+def week_of(draws: Sequence[SampleDraw]) -> Week:
+    """Compare reviewers' answers with the predictions that were drawn; agents' corrections never count."""
+    items = ReviewItem.objects.filter(draw__in=draws).select_related("prediction__subtype", "prediction__model_version")
+    said = {i.email_id: i.prediction for i in items}
+    below, sizes = _whole_population(draws[0])
+    return Week(draws, len(said), judged(said), below, sizes)
+
+
+def judged(said: dict[int, Prediction]) -> list[Judged]:
+    """Of predictions by email, those whose email a reviewer has answered."""
+    answers = (
+        confirmed(Verification.objects.filter(email__in=list(said)))
+        .select_related("subtype")
+        .exclude(source__in=[Source.AGENT, Source.GOLD])
+    )
+    latest = {a.email_id: a for a in sorted(answers.order_by("pk"), key=_weight)}
+    return [Judged(pk, said[pk], answer) for pk, answer in latest.items()]
 
 
 def _weight(answer: Verification) -> tuple:
@@ -58,22 +152,59 @@ def _weight(answer: Verification) -> tuple:
     return decided, not answer.independent, -answer.pk if answer.independent else answer.pk
 
 
-def estimate(draw: SampleDraw) -> Estimate:
-    """Compare reviewers' answers with the predictions that were drawn; agents' corrections never count."""
-    items = ReviewItem.objects.filter(draw=draw)
-    emails = items.values("email")
-    answers = (
-        confirmed(Verification.objects.filter(email__in=emails))
-        .select_related("subtype")
-        .exclude(source__in=[Source.AGENT, Source.GOLD])
+def _whole_population(draw: SampleDraw) -> tuple[list[Judged], Counter]:
+    """The emails under the threshold if each was verified, else none, and how many emails there are of which kind."""
+    emails = sampled_from(draw.since, draw.until)
+    kinds = emails.values_list("prediction__department", "prediction__model_version", "prediction__withheld")
+    sizes = Counter(
+        {(department, version, under): n for department, version, under, n in kinds.annotate(n=Count("pk")).order_by()}
     )
-    latest: dict[int, Verification] = {a.email_id: a for a in sorted(answers.order_by("pk"), key=_weight)}
-    said = {i.email_id: i.prediction for i in items.select_related("prediction__subtype")}
-    pairs = [(said[pk], answer) for pk, answer in latest.items()]
-    return Estimate(
-        drawn=len(said),
-        n=len(pairs),
-        correct_type=sum(p.type == a.type for p, a in pairs),
-        correct_subtype=sum(_same(p, a) for p, a in pairs),
-        blind=sum(a.blind for _, a in pairs),
-    )
+    wanted = sum(n for (_, _, under), n in sizes.items() if under)
+    if not wanted or emails.filter(prediction__withheld=True, verification=None).exists():
+        return [], sizes
+    said = Prediction.objects.filter(pk__in=emails.filter(prediction__withheld=True).values("prediction"))
+    below = judged({p.email_id: p for p in said.select_related("subtype", "model_version")})
+    return (below if len(below) == wanted else []), sizes
+
+
+@dataclass(frozen=True)
+class DepartmentFigure:
+    department: Department
+    figure: Proportion
+    alarm: Alarm | None
+
+
+def by_department(found: Sequence[Week]) -> list[DepartmentFigure]:
+    """The last four weeks pooled, a department each; an alarm by the confidence that so many comparisons ask for."""
+    departments = list(Department.objects.filter(active=True))
+    bar, rows = sample_plan().bar, []
+    for department in departments:
+        strata = [week.strata(department=department.pk) for week in found[:DEPARTMENT_WEEKS]]
+        raised = department_alarm(strata, bar=bar, departments=len(departments))
+        rows.append(DepartmentFigure(department, weighted(pooled(strata)), raised))
+    return rows
+
+
+def by_version(found: Sequence[Week]) -> list[tuple[str, Proportion]]:
+    """Of each version in the sampled weeks, the newest first: never mixed with another's."""
+    versions = {j.said.model_version_id: j.said.model_version for week in found for j in week.judged}
+    return [
+        (versions[pk].version, weighted(pooled([w.strata(version=pk) for w in found if _used(w, pk)])))
+        for pk in sorted(versions, reverse=True)
+    ]
+
+
+def current_alarm(found: Sequence[Week], *, version: int, bar: float) -> Alarm | None:
+    """The alert that the latest closed weeks of one version raise; weeks before its promotion do not count."""
+    own: list[list[Stratum]] = []
+    for week in found:
+        if not week.done:
+            continue
+        if not _used(week, version):
+            break
+        own.append(week.strata(version=version))
+    return alarm(own, bar=bar)
+
+
+def _used(week: Week, version: int) -> bool:
+    return any(j.said.model_version_id == version for j in week.judged)

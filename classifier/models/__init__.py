@@ -8,13 +8,15 @@ from classifier.models.mailbox import Mailbox
 from classifier.models.prediction import Prediction
 from classifier.models.queue import DEFAULTS, ReviewQueue
 from classifier.models.registry import Evaluation, ModelAlias, ModelVersion, ServingPeriod
-from classifier.models.review import Disagreement, ReviewItem, SampleDraw, Source, Verification
+from classifier.models.review import Disagreement, ReviewItem, Source, Verification
+from classifier.models.sample import AccuracyAlert, SampleDraw, SamplePlan
 from classifier.models.taxonomy import Department, EmailType, Subtype
 from classifier.models.thread import Customer, Thread, ThreadReference
 from classifier.models.training import TrainingRun
 
 __all__ = [
     "DEFAULTS",
+    "AccuracyAlert",
     "Attachment",
     "Customer",
     "Department",
@@ -31,6 +33,7 @@ __all__ = [
     "ReviewItem",
     "ReviewQueue",
     "SampleDraw",
+    "SamplePlan",
     "ServingPeriod",
     "Source",
     "Subtype",

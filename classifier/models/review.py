@@ -6,19 +6,8 @@ from django.db.models import Q
 
 from classifier.models.email import Email
 from classifier.models.prediction import Prediction
+from classifier.models.sample import SampleDraw
 from classifier.models.taxonomy import EmailType, Subtype
-
-
-class SampleDraw(models.Model):
-    """One weekly random draw; `week` (its Monday) keeps it from being drawn twice."""
-
-    week = models.DateField(unique=True)
-    population = models.PositiveIntegerField()
-    size = models.PositiveIntegerField()
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return f"{self.size} of {self.population}, week of {self.week}"
 
 
 class Source(models.TextChoices):

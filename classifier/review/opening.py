@@ -1,11 +1,8 @@
 """Decides which emails a person shall check, and says why."""
 
-from datetime import date, timedelta
 from random import random
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from classifier.labels import confirmed
 from classifier.models import Email, Prediction, ReviewItem, ReviewQueue, SampleDraw, Source, Verification
@@ -16,7 +13,6 @@ from reviewdesk.errors import DeskError
 
 MOST_COPIES = 1_000  # near-copies counted
 NOTHING_FITS = "nothing in this department fits"
-SAMPLE_DAYS = 7
 
 
 def open_if_unsure(*, email: Email, prediction: Prediction) -> ReviewItem | None:
@@ -42,39 +38,10 @@ def open_if_unsure(*, email: Email, prediction: Prediction) -> ReviewItem | None
     return _open(email, prediction, Source.LOW_CONFIDENCE, reason)
 
 
-def draw_weekly_sample(*, size: int | None = None, today: date | None = None) -> SampleDraw | None:
-    """Draw a uniform sample of the last seven days' predicted emails, once a calendar week.
-
-    Each email carries the probability with which it was drawn. Emails that a reviewer has
-    verified already count with that answer; open ones become part of the sample. Returns
-    None when this week's sample was drawn before or nothing came in.
-    """
-    today = today or timezone.localdate()
-    week = today - timedelta(days=today.weekday())
-    wanted = size or settings.WEEKLY_SAMPLE
-    if SampleDraw.objects.filter(week=week).exists():
-        return None
-    since = timezone.now() - timedelta(days=SAMPLE_DAYS)
-    population = Email.objects.filter(prediction__created_at__gte=since, automatic="").exclude(
-        verification__source=Source.GOLD
-    )
-    total = population.count()
-    if total == 0:
-        return None
-    chosen = list(population.order_by("?").values_list("pk", flat=True)[:wanted])
-    try:
-        with transaction.atomic():
-            draw = SampleDraw.objects.create(week=week, population=total, size=len(chosen))
-            for email in Email.objects.filter(pk__in=chosen).select_related("prediction"):
-                _add_to_sample(email, draw, len(chosen) / total)
-    except IntegrityError:  # another process drew it at the same moment
-        return None
-    return draw
-
-
-def _add_to_sample(email: Email, draw: SampleDraw, probability: float) -> None:
+def open_for_sample(email: Email, *, draw: SampleDraw, stratum: str, probability: float) -> None:
+    """Put an email into a random sample; one that a reviewer has answered already counts with that answer."""
     reason = f"weekly sample: {draw.size} of {draw.population}, week of {draw.week:%d %b}"
-    fields = {"draw": draw, "stratum": "all", "sampling_probability": probability}
+    fields = {"draw": draw, "stratum": stratum, "sampling_probability": probability}
     waiting = list(ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN).order_by("seat"))
     queue = queue_of(Source.WEEKLY)
     for item in waiting:

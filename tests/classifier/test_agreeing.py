@@ -2,12 +2,13 @@
 
 import pytest
 
-from classifier.accuracy.queries import estimate
+from classifier.accuracy.queries import week_of
+from classifier.accuracy.sampling import draw_weekly_sample
 from classifier.models import Disagreement, Email, ReviewItem, Source, Verification
 from classifier.review import leases
 from classifier.review.agreeing import adjudicate
 from classifier.review.agreement import report
-from classifier.review.opening import draw_weekly_sample, flag
+from classifier.review.opening import flag
 from classifier.review.progress import progress
 from classifier.review.services import correct, undo, verify
 from reviewdesk.errors import Conflict
@@ -121,9 +122,9 @@ def test_the_accuracy_figure_counts_the_decision_and_before_it_the_first_answer(
     draw = draw_weekly_sample(size=1)
     give(reviewer, subtype="outage_complaint")
     give(second, subtype="bug_complaint")
-    assert estimate(draw).correct_subtype == 1, "the model said outage_complaint, and so did the first"
+    assert week_of([draw]).subtype.value == 1, "the model said outage_complaint, and so did the first"
     adjudicate(disagreement=Disagreement.objects.get(), user=admin, type="", subtype="bug_complaint")
-    assert estimate(draw).correct_subtype == 0
+    assert week_of([draw]).subtype.value == 0
 
 
 def test_the_pages_show_agreement_disagreements_and_progress(client, overlapped, reviewer, second, admin):

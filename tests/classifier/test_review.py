@@ -8,10 +8,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from classifier.accuracy.sampling import draw_weekly_sample
 from classifier.labels import confirmed
 from classifier.models import Department, Email, ReviewItem, Verification
 from classifier.review import leases
-from classifier.review.opening import draw_weekly_sample, flag
+from classifier.review.opening import flag
 from classifier.review.services import Answer, correct, move, move_email, undo, verify
 from reviewdesk.errors import Conflict, DeskError
 from tests.factories import make_classified, make_department, make_item, make_prediction, make_user

@@ -2,12 +2,12 @@
 
 import pytest
 
-from classifier.accuracy.queries import estimate
+from classifier.accuracy.queries import week_of
+from classifier.accuracy.sampling import draw_weekly_sample
 from classifier.models import Email, Subtype, Verification
 from classifier.prediction.services import classify_text
 from classifier.retraining.rows import label_rows, latest_snapshot
 from classifier.review import leases
-from classifier.review.opening import draw_weekly_sample
 from classifier.review.services import correct, verify
 from classifier.taxonomy_changes import (
     add_department,
@@ -54,9 +54,9 @@ def test_accuracy_counts_merged_subtypes_as_one(subtypes, admin, reviewer):
     draw = draw_weekly_sample(size=1)
     item = leases.claim_next(user=reviewer)
     verify(item=item, user=reviewer, answer=answer(item, subtype="outage_complaint"))
-    assert estimate(draw).correct_subtype == 0
+    assert week_of([draw]).subtype.value == 0
     merge_subtype(subtype=subtypes["bug_complaint"], into=subtypes["outage_complaint"], by=admin)
-    assert estimate(draw).correct_subtype == 1
+    assert week_of([draw]).subtype.value == 1
 
 
 def test_a_subtype_retired_while_its_item_is_open_is_refused_by_name_and_the_hold_stays(subtypes, admin, reviewer):

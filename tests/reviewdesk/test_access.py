@@ -18,6 +18,7 @@ PAGES = {
     "draft-figures": {"agent"},
     "macros": {"agent"},
     "accuracy": {"reviewer"},
+    "accuracy-emails": {"reviewer"},
     "models": set(),
     "retraining": set(),
     "settings": set(),
@@ -67,6 +68,8 @@ POSTS = {
     "draft-reject": ({"agent"}, "draft"),
     "outgoing-undo": ({"agent"}, "email"),
     "outgoing-settle": ({"agent"}, "email"),
+    "sample-more": (set(), None),
+    "sample-plan": (set(), None),
     "model-promote": (set(), "name"),
     "model-rollback": (set(), None),
     "model-train": (set(), None),
@@ -96,6 +99,7 @@ POSTS = {
     "document-replace": (set(), "document"),
 }
 OBJECT_PAGES = {
+    "accuracy-table",
     "inbox-thread",
     "draft-panel",
     "thread-forwards",
@@ -161,6 +165,7 @@ def objects(db):
         "document": 1,
         "department": 1,
         "source": "weekly",
+        "figure": "weekly",
         "macro": 1,
         "person": 1,
     }
@@ -195,7 +200,7 @@ def test_actions(client, objects, name, role):
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("name", "kind", "roles"), [
     ("inbox-thread", "thread", {"agent"}), ("draft-panel", "email", {"agent"}), ("thread-forwards", "thread", {"agent"}),
-    ("email-html", "email", {"agent", "reviewer"}),
+    ("email-html", "email", {"agent", "reviewer"}), ("accuracy-table", "figure", {"reviewer"}),
 ])  # fmt: skip
 def test_object_pages(client, objects, name, kind, roles, role):
     client.force_login(make_user(role=role))

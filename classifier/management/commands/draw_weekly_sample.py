@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from classifier.review.opening import draw_weekly_sample
+from classifier.accuracy.sampling import draw_weekly_sample
 from reviewdesk.commands import DeskCommand
 
 
@@ -12,10 +12,11 @@ class Command(DeskCommand):
     help = "Put a random sample of the last seven days' emails into the review queue, once a calendar week."
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("--size", type=int, help="how many; default: REVIEWDESK_WEEKLY_SAMPLE")
+        parser.add_argument("--size", type=int, help="how many; default: what the accuracy page sets")
+        parser.add_argument("--seed", type=int, help="draws the same emails again from the same mail")
 
     def run(self, **options: Any) -> None:
-        draw = draw_weekly_sample(size=options["size"])
+        draw = draw_weekly_sample(size=options["size"], seed=options["seed"])
         if draw is None:
             self.stdout.write("nothing drawn: this week's sample exists, or no email came in")
         else:
