@@ -2,6 +2,7 @@
 
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 
 from classifier.models import Department, Email, EmailType, Prediction, Subtype, Verification
 from reviewdesk.errors import DeskError
@@ -66,8 +67,12 @@ def confirmed(verifications):
     return verifications.filter(action=Verification.Action.CONFIRM, superseded_by__isnull=True)
 
 
-def final_subtype(path: str) -> Coalesce:
-    """In a query: the number of the subtype at `path` as it is counted today, 0 for none."""
+def same_subtype(path: str, other: str) -> Q:
+    """In a query: whether two paths lead to one subtype, as subtypes are counted today, or both to none."""
+    return Q(Exact(_final(path), _final(other)))
+
+
+def _final(path: str) -> Coalesce:
     return Coalesce(F(f"{path}__merged_into"), F(path), Value(0))
 
 

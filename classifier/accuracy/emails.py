@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django import forms
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from classifier.labels import final_subtype
+from classifier.labels import same_subtype
 from classifier.models import Email, ReviewItem
 from classifier.visibility import visible
 from reviewdesk.people.models import User
@@ -67,8 +67,9 @@ def emails_behind(*, user: User, filters: dict) -> Page:
     if "week" in given or "sampled" in given:
         found = found.filter(pk__in=_sampled(given.get("week")).values("email"))
     if "wrong" in given:
-        both = {"said": final_subtype("prediction__subtype"), "answered": final_subtype("verification__subtype")}
-        found = found.filter(verification__isnull=False).annotate(**both).exclude(said=F("answered"))
+        found = found.filter(verification__isnull=False).exclude(
+            same_subtype("prediction__subtype", "verification__subtype")
+        )
     rows = list(
         found.select_related(
             "department", "prediction__subtype", "prediction__model_version", "verification__subtype", "verification__reviewer"

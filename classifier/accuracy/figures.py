@@ -14,13 +14,14 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from classifier.accuracy.queries import Judged, by_department, by_version, weeks
-from classifier.labels import confirmed, final_subtype
+from classifier.labels import confirmed, same_subtype
 from classifier.models import Email, EmailType, Prediction, Source, Verification
 from ml.intervals import wilson_interval
 
 SPANS = (7, 28, 90)  # days that may be looked at
 BINS = 10
 PAIRS = 15
+SAME = same_subtype("prediction__subtype", "subtype")
 LOW = 0.5  # subtype confidence counted as low
 
 
@@ -122,7 +123,7 @@ def _of_newest_version(judged: list[Judged]) -> list[Judged]:
 
 def confusion(days: int) -> Table:
     """What people answered where the model had said something else, in every queue."""
-    changed = _corrections(days).exclude(said=F("answered"))
+    changed = _corrections(days).exclude(SAME)
     pairs = changed.values_list(
         "email__department__name", "email__department__slug", "prediction__subtype__name", "prediction__subtype__slug",
         "subtype__name", "subtype__slug",
@@ -141,14 +142,13 @@ def confusion(days: int) -> Table:
 
 def _corrections(days: int) -> QuerySet[Verification]:
     answers = confirmed(Verification.objects.filter(created_at__gte=_since(days), prediction__isnull=False))
-    with_both = answers.annotate(said=final_subtype("prediction__subtype"), answered=final_subtype("subtype"))
-    return with_both.exclude(source=Source.GOLD)
+    return answers.exclude(source=Source.GOLD)
 
 
 def corrections(days: int) -> Table:
     """How often each person's answer was another than the model's."""
     counts = _corrections(days).values_list("reviewer__username").annotate(
-        n=Count("pk"), changed=Count("pk", filter=~Q(said=F("answered"))), blind=Count("pk", filter=Q(blind=True))
+        n=Count("pk"), changed=Count("pk", filter=~SAME), blind=Count("pk", filter=Q(blind=True))
     )  # fmt: skip
     rows = [
         Row((who or "unknown", n, changed, *_share(changed, n), blind), _emails(reviewer=who, wrong=1, days=days))
