@@ -107,6 +107,13 @@ def paired_interval(pairs: Pairs, *, planned: int) -> tuple[float, float] | None
     return pairs.difference - half, pairs.difference + half
 
 
+def mean_interval(a: tuple[int, float, float], b: tuple[int, float, float], *, planned: int) -> tuple[float, float]:
+    """The same of a difference of means B − A, each arm given as (n, mean, variance)."""
+    (n_a, mean_a, variance_a), (n_b, mean_b, variance_b) = a, b
+    half = _sequence_width(n_a + n_b, planned) * sqrt(variance_a / n_a + variance_b / n_b)
+    return mean_b - mean_a - half, mean_b - mean_a + half
+
+
 def pair_evidence(only_a: int, only_b: int) -> float:
     """E-value against "each wins half of the discordant pairs"; at 1 / ALPHA or above that is refused, at any look.
 

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from classifier.models import Email
 from classifier.prediction.services import claim_unclassified, classify_emails, release, store_prediction, unclassified
+from classifier.review.experiments import note_exposure
 from classifier.review.opening import open_if_unsure
 from responses.drafting.services import request_draft
 from responses.sending.bounces import note_bounces
@@ -44,6 +45,7 @@ def classify(*, ids: Sequence[int]) -> None:
                 if now is not None:
                     prediction = store_prediction(email=now, answer=answer)
                     open_if_unsure(email=now, prediction=prediction)
+                    note_exposure(email=now, prediction=prediction, answer=answer)
                     if request_draft(email=now):
                         enqueue("workflow.write_drafts", [now.pk])
         except Exception:

@@ -13,7 +13,8 @@ from django.db.models import Avg, Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from classifier.accuracy.queries import Judged, by_department, by_version, weeks
+from classifier.accuracy.queries import by_department, by_version, weeks
+from classifier.judging import LOW_CONFIDENCE, Judged
 from classifier.labels import confirmed, same_subtype
 from classifier.models import Email, EmailType, Prediction, Source, Verification
 from ml.intervals import wilson_interval
@@ -22,7 +23,6 @@ SPANS = (7, 28, 90)  # days that may be looked at
 BINS = 10
 PAIRS = 15
 SAME = same_subtype("prediction__subtype", "subtype")
-LOW = 0.5  # subtype confidence counted as low
 
 
 @dataclass(frozen=True)
@@ -168,13 +168,16 @@ def confidence(days: int) -> Table:
 
 def low_confidence(days: int) -> Table:
     found = _by_day(days).annotate(
-        n=Count("pk"), low=Count("pk", filter=Q(subtype_confidence__lt=LOW)), withheld=Count("pk", filter=Q(withheld=True))
+        n=Count("pk"), low=Count("pk", filter=Q(subtype_confidence__lt=LOW_CONFIDENCE)), withheld=Count("pk", filter=Q(withheld=True))
     )  # fmt: skip
     rows = [
-        Row((r["day"], *_share(r["low"], r["n"]), r["withheld"] / r["n"], r["n"]), _emails(day=r["day"], high=LOW))
+        Row(
+            (r["day"], *_share(r["low"], r["n"]), r["withheld"] / r["n"], r["n"]),
+            _emails(day=r["day"], high=LOW_CONFIDENCE),
+        )
         for r in found
     ]
-    columns = ("Day", f"Under {LOW}", "from", "to", "To review", "Emails")
+    columns = ("Day", f"Under {LOW_CONFIDENCE}", "from", "to", "To review", "Emails")
     return Table("low-confidence", "Share of low confidence by day", "", columns, rows)
 
 

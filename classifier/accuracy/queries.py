@@ -18,31 +18,11 @@ from classifier.accuracy.estimates import (
     weighted,
 )
 from classifier.accuracy.sampling import ALL, sample_plan, sampled_from
-from classifier.labels import confirmed
-from classifier.models import Department, Prediction, ReviewItem, SampleDraw, SamplePlan, Source, Verification
+from classifier.judging import Judged, judged
+from classifier.models import Department, Prediction, ReviewItem, SampleDraw, SamplePlan
 
 WEEKS = 12
 BELOW = "under the threshold"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """An email that a person answered, and what the model had said."""
-
-    email: int
-    said: Prediction
-    answer: Verification
-
-    @property
-    def right_type(self) -> bool:
-        return self.said.type == self.answer.type
-
-    @property
-    def right(self) -> bool:
-        """By the subtypes as they are counted today: two that were merged since are one."""
-        if self.said.subtype is None or self.answer.subtype is None:
-            return self.right_type and self.said.subtype_id == self.answer.subtype_id
-        return self.said.subtype.final_id == self.answer.subtype.final_id
 
 
 @dataclass(frozen=True)
@@ -133,23 +113,6 @@ def week_of(draws: Sequence[SampleDraw]) -> Week:
     said = {i.email_id: i.prediction for i in items}
     below, sizes = _whole_population(draws[0])
     return Week(draws, len(said), judged(said), below, sizes)
-
-
-def judged(said: dict[int, Prediction]) -> list[Judged]:
-    """Of predictions by email, those whose email a reviewer has answered."""
-    answers = (
-        confirmed(Verification.objects.filter(email__in=list(said)))
-        .select_related("subtype")
-        .exclude(source__in=[Source.AGENT, Source.GOLD])
-    )
-    latest = {a.email_id: a for a in sorted(answers.order_by("pk"), key=_weight)}
-    return [Judged(pk, said[pk], answer) for pk, answer in latest.items()]
-
-
-def _weight(answer: Verification) -> tuple:
-    """A decision between answers counts before the answers; of those that are compared, the first."""
-    decided = answer.source == Source.ADJUDICATION
-    return decided, not answer.independent, -answer.pk if answer.independent else answer.pk
 
 
 def _whole_population(draw: SampleDraw) -> tuple[list[Judged], Counter]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import isfinite
 from time import perf_counter
@@ -11,8 +11,10 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from abtests.services import Seat
 from classifier.labels import label_by_model
 from classifier.models import Department, Email, Prediction, Subtype
+from classifier.prediction.arms import turn_of
 from classifier.prediction.metrics import ERRORS, note_prediction
 from classifier.registry.serving import Serving, serving
 from classifier.taxonomy_changes import targets
@@ -35,6 +37,9 @@ class Answer:
     threshold: float
     latency_ms: float
     serving: Serving
+    seat: Seat | None = None  # in a test between two versions
+    failed: bool = False  # the model under test could not, so production answered
+    shadow: "Answer | None" = None  # what the other version says, unseen
 
     @property
     def withheld(self) -> bool:
@@ -47,9 +52,11 @@ def threshold_of(department: Department) -> float:
     return settings.REVIEW_THRESHOLD if own is None else own
 
 
-def classify_text(*, department: Department, subject: str, body: str, email_id: int | None = None) -> Answer:
-    """Classify a text with the production model; counted and logged, not stored."""
-    current = serving()
+def classify_text(
+    *, department: Department, subject: str, body: str, email_id: int | None = None, model: Serving | None = None
+) -> Answer:
+    """Classify a text, by default with the production model; counted and logged, not stored."""
+    current = model or serving()
     start = perf_counter()
     try:
         scores = current.predictor.predict(department.slug, subject, body)
@@ -73,15 +80,43 @@ def classify_emails(*, emails: Sequence[Email]) -> Iterator[tuple[Email, Answer 
             logger.exception("a batch could not be classified; its emails are tried one by one")
     for email in emails:
         try:
-            yield (
-                email,
-                batched.get(email.pk)
-                or classify_text(
-                    department=email.department, subject=email.subject, body=email.body, email_id=email.pk
-                ),
-            )
+            yield email, _take_turn(email, batched.get(email.pk))
         except Exception as error:
             yield email, error
+
+
+def _take_turn(email: Email, known: Answer | None) -> Answer:
+    """The answer to an email; in a test by the model whose turn it is, with the shadow's beside it."""
+    turn, failed = turn_of(email), False
+    production = turn.seat is None or turn.seat.serves == turn.seat.control
+    if known is not None and production:
+        answer = known
+    else:
+        try:
+            answer = _classify_email(email, turn.serving)
+        except Exception:
+            if production:
+                raise
+            logger.exception("arm B failed on email %s; A answers it", email.pk)
+            answer, failed = _classify_email(email, serving()), True
+    return replace(answer, seat=turn.seat, failed=failed, shadow=_shadow(email, turn.shadow))
+
+
+def _shadow(email: Email, model: Serving | None) -> Answer | None:
+    """None where there is no shadow, or it failed: that must not touch the email."""
+    if model is None:
+        return None
+    try:
+        return _classify_email(email, model)
+    except Exception:
+        logger.exception("the shadow failed on email %s", email.pk)
+        return None
+
+
+def _classify_email(email: Email, model: Serving) -> Answer:
+    return classify_text(
+        department=email.department, subject=email.subject, body=email.body, email_id=email.pk, model=model
+    )
 
 
 def _classify_batch(emails: Sequence[Email], current: Serving) -> dict[int, Answer]:
@@ -140,9 +175,16 @@ def unclassified(email: Email) -> Email | None:
 
 def store_prediction(*, email: Email, answer: Answer) -> Prediction:
     """Keep the whole distribution and put the label in force, in the caller's transaction."""
+    prediction = keep_prediction(email=email, answer=answer)
+    label_by_model(email=email, prediction=prediction)
+    return prediction
+
+
+def keep_prediction(*, email: Email, answer: Answer) -> Prediction:
+    """Store what a model said, without putting it in force: all of what a shadow says."""
     scores = answer.scores
     subtypes = {s.slug: s for s in Subtype.objects.filter(department=email.department, slug__in=[scores.subtype or ""])}
-    prediction = Prediction.objects.create(
+    return Prediction.objects.create(
         email=email,
         department=email.department,
         model_version=answer.serving.version,
@@ -158,8 +200,6 @@ def store_prediction(*, email: Email, answer: Answer) -> Prediction:
         distribution=[[slug, round(p, 6)] for slug, p in scores.subtypes],
         latency_ms=answer.latency_ms,
     )
-    label_by_model(email=email, prediction=prediction)
-    return prediction
 
 
 def release(*, email: Email) -> None:

@@ -49,7 +49,7 @@ def serving() -> Serving:
     with _lock:
         idle = monotonic() - _checked
         if _current is None:
-            _current = _load(production_version())
+            _current = load(production_version())
         elif idle > CHECK_SECONDS:
             _catch_up(_current, wait=idle > IDLE_SECONDS)
         else:
@@ -115,7 +115,8 @@ def _give_up(version: ModelVersion, error: Exception) -> None:
     logger.error("model %s cannot be loaded, the old one goes on serving: %s", version.version, error)
 
 
-def _load(version: ModelVersion) -> Serving:
+def load(version: ModelVersion) -> Serving:
+    """Read a version from its folder. Raises BackendError that names the file which is corrupt."""
     try:
         predictor = Predictor(folder_of(version), settings.CLASSIFIER_RUNTIME)
     except ArtifactError as error:

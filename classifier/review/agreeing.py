@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from classifier.labels import confirmed, find_label, label_by_person
 from classifier.models import Disagreement, Email, ReviewItem, Source, Verification
+from classifier.review.experiments import judge_email
 from classifier.review.opening import open_seat
 from classifier.review.queues import queue_of
 from reviewdesk.audit.services import record
@@ -91,6 +92,7 @@ def adjudicate(*, disagreement: Disagreement, user: User, type: str, subtype: st
         if not Disagreement.objects.filter(pk=disagreement.pk, settled_by=None).update(settled_by=verification):
             raise Conflict("Somebody has decided this already.", code="already_done")
         label_by_person(email=email, verification=verification)
+        judge_email(email)
         record(action="adjudicate", target=email, actor=user, type=type_, subtype=found.slug if found else None)
         enqueue_emails([email.pk])
     return verification

@@ -45,7 +45,8 @@ def open_for_sample(email: Email, *, draw: SampleDraw, stratum: str, probability
     waiting = list(ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN).order_by("seat"))
     queue = queue_of(Source.WEEKLY)
     for item in waiting:
-        item.source, item.blind, item.priority = Source.WEEKLY, queue.blind, queue.priority
+        if item.source != Source.EXPERIMENT:  # blind as well, and the test needs its answer
+            item.source, item.blind, item.priority = Source.WEEKLY, queue.blind, queue.priority
         item.position, item.reason = position(queue.order, item), f"{reason}; {item.reason}"[:200]
         for name, value in fields.items():
             setattr(item, name, value)
@@ -66,6 +67,18 @@ def open_for_sample(email: Email, *, draw: SampleDraw, stratum: str, probability
         return
     assert email.prediction is not None, "only classified emails are drawn"
     _open(email, email.prediction, Source.WEEKLY, reason, **fields)
+
+
+def open_for_experiment(email: Email, prediction: Prediction, reason: str) -> None:
+    """Ask people about an email of a test, blind; one that waits for them anyway becomes part of the test."""
+    waiting = list(ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN))
+    queue = queue_of(Source.EXPERIMENT)
+    for item in waiting:
+        item.source, item.blind, item.priority = Source.EXPERIMENT, True, queue.priority
+        item.position, item.reason = position(queue.order, item), f"{reason}; {item.reason}"[:200]
+        item.save(update_fields=["source", "blind", "priority", "position", "reason"])
+    if not waiting and email.verification_id is None:
+        _open(email, prediction, Source.EXPERIMENT, reason)
 
 
 def flag(*, email: Email, reason: str) -> ReviewItem:

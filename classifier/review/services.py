@@ -16,6 +16,7 @@ from classifier.labels import (
 )
 from classifier.models import Department, Email, ReviewItem, Source, Subtype, Verification
 from classifier.review.agreeing import close_others, open_overlap, reconcile
+from classifier.review.experiments import judge_email
 from classifier.review.leases import refusal
 from classifier.review.queries import undoable
 from classifier.review.queues import lease_time, queue_of
@@ -110,6 +111,8 @@ def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
             open_overlap(item=item)
         if not first:
             reconcile(email=email)
+        if item.source == Source.EXPERIMENT:
+            judge_email(email)
         enqueue_emails([email.pk])
     record(action=f"review {answer.action}", target=email, actor=user, item=item.pk)
     return verification
@@ -201,6 +204,7 @@ def undo(*, user: User, answer: int | None = None) -> ReviewItem:
             email = Email.objects.select_related("prediction").get(pk=last.email_id)
             withdraw_person_label(email=email)
             reconcile(email=email)
+            judge_email(email)
         record(action="review undo", target=last.email, actor=user, item=last.item_id)
     return ReviewItem.objects.get(pk=last.item_id)
 

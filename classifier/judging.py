@@ -1,0 +1,45 @@
+"""Whether a model was right, by what people answered: for the accuracy figure and for tests between versions."""
+
+from dataclasses import dataclass
+
+from classifier.labels import confirmed
+from classifier.models import Prediction, Source, Verification
+
+LOW_CONFIDENCE = 0.5  # subtype confidence counted as low in figures
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An email that a person answered, and what the model had said."""
+
+    email: int
+    said: Prediction
+    answer: Verification
+
+    @property
+    def right_type(self) -> bool:
+        return self.said.type == self.answer.type
+
+    @property
+    def right(self) -> bool:
+        """By the subtypes as they are counted today: two that were merged since are one."""
+        if self.said.subtype is None or self.answer.subtype is None:
+            return self.right_type and self.said.subtype_id == self.answer.subtype_id
+        return self.said.subtype.final_id == self.answer.subtype.final_id
+
+
+def judged(said: dict[int, Prediction]) -> list[Judged]:
+    """Of predictions by email, those whose email a reviewer has answered; agents' corrections never count."""
+    answers = (
+        confirmed(Verification.objects.filter(email__in=list(said)))
+        .select_related("subtype")
+        .exclude(source__in=[Source.AGENT, Source.GOLD])
+    )
+    latest = {a.email_id: a for a in sorted(answers.order_by("pk"), key=_weight)}
+    return [Judged(pk, said[pk], answer) for pk, answer in latest.items()]
+
+
+def _weight(answer: Verification) -> tuple:
+    """A decision between answers counts before the answers; of those that are compared, the first."""
+    decided = answer.source == Source.ADJUDICATION
+    return decided, not answer.independent, -answer.pk if answer.independent else answer.pk

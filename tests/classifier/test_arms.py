@@ -1,0 +1,195 @@
+"""Mail under a test between two versions: who answers it, who is asked about it, what happens when B cannot."""
+
+from dataclasses import replace
+
+import pytest
+
+from abtests import services
+from abtests.models import Assignment, Experiment, Outcome
+from abtests.planning import Plan
+from abtests.queries import report
+from classifier.accuracy.sampling import draw_weekly_sample
+from classifier.models import Department, Email, Prediction, ReviewItem, Source
+from classifier.prediction import arms
+from classifier.registry import testing
+from classifier.registry.services import promote
+from classifier.review import leases
+from classifier.review.services import undo, verify
+from ml.errors import ArtifactError
+from reviewdesk import workflow
+from tests.classifier.test_registry import second  # noqa: F401
+from tests.classifier.test_review import answer
+from tests.factories import make_email
+
+BODY = "The invoice module has been down since nine, nobody in the office can work. Fix it now!"
+OTHER = "access_request_query"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_loaded():
+    testing.forget()
+    yield
+    testing.forget()
+
+
+@pytest.fixture
+def test_of(starter, second, admin):  # noqa: F811
+    """Start a test of `starter` against `second`."""
+
+    def start(*, sample: float = 1.0, **fields) -> Experiment:
+        defaults = {"name": "Second", "mode": "split", "control": "starter", "treatment": "second", "share": 0.5}
+        experiment = services.create(by=admin, **{**defaults, **fields})
+        plan = Plan(planned=100, labels=100, weeks=1, sentence="", sample_a=sample, sample_b=sample)
+        services.start(experiment=experiment, plan=plan, by=admin)
+        return experiment
+
+    return start
+
+
+@pytest.fixture
+def contrary(monkeypatch):
+    """B says `OTHER` about everything."""
+    real = arms.version_under_test
+
+    def differ(name):
+        serving = real(name)
+
+        class Contrary:
+            runtime = serving.predictor.runtime
+
+            def predict(self, *email):
+                found = serving.predictor.predict(*email)
+                return replace(found, type="query", subtype=OTHER)
+
+        return replace(serving, predictor=Contrary())
+
+    monkeypatch.setattr(arms, "version_under_test", differ)
+
+
+def receive(n: int = 1) -> list[Email]:
+    emails = [make_email(subject=f"Down {k}", body=BODY) for k in range(n)]
+    workflow.process(ids=[e.pk for e in emails])
+    return list(Email.objects.filter(pk__in=[e.pk for e in emails]).order_by("pk"))
+
+
+def test_without_a_test_production_answers(starter):
+    (email,) = receive()
+    assert email.prediction.model_version == starter
+    assert not Outcome.objects.exists()
+
+
+def test_in_a_split_test_each_arm_answers_its_threads(test_of):
+    experiment = test_of()
+    emails = receive(16)
+    arm = dict(Assignment.objects.values_list("unit", "arm"))
+    assert {arm[f"thread:{e.thread_id}"] for e in emails} == {"A", "B"}
+    for e in emails:
+        assert e.prediction.model_version.version == {"A": "starter", "B": "second"}[arm[f"thread:{e.thread_id}"]]
+    found = report(experiment)
+    assert sum(found.emails.values()) == 16
+    assert sum(found.split.units.values()) == 16
+    assert {i.source for i in ReviewItem.objects.all()} == {"experiment"}
+    assert all(i.blind for i in ReviewItem.objects.all())
+
+
+def test_a_sample_of_an_arm_is_labelled_and_the_answers_count(test_of, reviewer):
+    experiment = test_of()
+    receive(4)
+    for k in range(4):
+        item = leases.claim_next(user=reviewer)
+        subtype = "outage_complaint" if k else OTHER
+        kind = "complaint" if k else "query"
+        verify(item=item, user=reviewer, answer=answer(item, type=kind, subtype=subtype))
+    counts = report(experiment).counts
+    assert sum(c.n for c in counts.values()) == 4
+    assert sum(c.correct for c in counts.values()) == 3
+    undo(user=reviewer)
+    assert sum(c.n for c in report(experiment).counts.values()) == 3
+
+
+def test_emails_outside_of_the_sample_are_not_asked_about(test_of):
+    test_of(sample=0.0)
+    receive(3)
+    assert not ReviewItem.objects.exists()
+
+
+def test_a_shadow_scores_unseen_and_people_judge_where_it_differs(test_of, contrary, reviewer):
+    experiment = test_of(mode="shadow")
+    (email,) = receive()
+    assert (email.prediction.model_version.version, email.subtype.slug) == ("starter", "outage_complaint")
+    shadow = Prediction.objects.get(model_version__version="second")
+    assert (shadow.email, shadow.subtype.slug) == (email, OTHER)
+    item = leases.claim_next(user=reviewer)
+    assert (item.source, item.blind) == ("experiment", True)
+    verify(item=item, user=reviewer, answer=answer(item, type="query", subtype=OTHER))
+    found = report(experiment)
+    assert (found.scored, found.disagreed, found.labelled, found.pairs.only_b) == (1, 1, 1, 1)
+    undo(user=reviewer)
+    assert report(experiment).labelled == 0
+
+
+def test_where_the_shadow_agrees_nobody_is_asked(test_of):
+    experiment = test_of(mode="shadow")
+    receive(2)
+    assert not ReviewItem.objects.exists()
+    assert (report(experiment).scored, report(experiment).disagreed) == (2, 0)
+
+
+def test_an_unsure_email_of_a_test_is_asked_about_once_and_blind(test_of):
+    Department.objects.filter(slug="it").update(review_threshold=0.9999)
+    test_of()
+    receive()
+    item = ReviewItem.objects.get()
+    assert (item.source, item.blind) == (Source.EXPERIMENT, True)
+    assert "under 1.00" in item.reason
+    draw_weekly_sample(size=1)
+    item.refresh_from_db()
+    assert (item.source, item.draw is not None) == (Source.EXPERIMENT, True), "one answer serves both"
+
+
+def test_an_arm_that_does_not_load_leaves_its_mail_to_the_control(test_of, settings):
+    experiment = test_of()
+    (settings.MODELS_DIR / "second" / "model.onnx").unlink()
+    emails = receive(12)
+    assert {e.prediction.model_version.version for e in emails} == {"starter"}
+    experiment.refresh_from_db()
+    assert "Arm B fails to load, A answers its mail" in experiment.trouble
+    assert "model.onnx is missing" in experiment.trouble
+    assert report(experiment).verdict.status == "unhealthy"
+
+
+def test_a_version_that_is_gone_is_no_reason_to_wait(test_of):
+    experiment = test_of(mode="shadow", treatment="forgotten")
+    assert receive()[0].prediction is not None
+    experiment.refresh_from_db()
+    assert "Model forgotten is unknown" in experiment.trouble
+
+
+@pytest.mark.parametrize("mode", ["split", "shadow"])
+def test_a_b_that_fails_on_an_email_is_counted_and_a_answers(test_of, monkeypatch, mode):
+    experiment = test_of(mode=mode)
+    real = arms.version_under_test
+
+    class Broken:
+        def predict(self, *email):
+            raise ArtifactError("out of memory")
+
+    monkeypatch.setattr(arms, "version_under_test", lambda name: replace(real(name), predictor=Broken()))
+    emails = receive(10)
+    assert {e.prediction.model_version.version for e in emails} == {"starter"}
+    errors = Outcome.objects.filter(phase__experiment=experiment, metric="error", value=1.0)
+    assert errors.exists()
+    assert {o.arm for o in errors} == {"B"}
+
+
+def test_a_promotion_in_the_middle_ends_the_comparison(test_of, second):  # noqa: F811
+    experiment = test_of()
+    promote(version=second)
+    receive()
+    experiment.refresh_from_db()
+    assert experiment.trouble == "starter is not in production any more, second is."
+
+
+def test_a_version_under_test_learns_new_subtypes_and_is_kept_loaded(starter, second):  # noqa: F811
+    first = testing.version_under_test("second")
+    assert testing.version_under_test("second").predictor is first.predictor
