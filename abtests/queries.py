@@ -93,6 +93,11 @@ class Report:
         return max(round(planned * rate) - self.labels, 0)
 
     @property
+    def difference(self) -> float:
+        """Accuracy of B less that of A."""
+        return self.pairs.difference if self.pairs else self.counts[B].rate - self.counts[A].rate
+
+    @property
     def scored(self) -> int:
         return self.emails[A]
 
@@ -187,7 +192,7 @@ def figures(found: Report) -> dict:
         "emails": found.emails,
         "arms": {arm: {"emails": found.emails[arm], "verified": c.n, "correct": c.correct} for arm, c in found.counts.items()},
         "pairs": {"scored": pairs.scored, "only_a": pairs.only_a, "only_b": pairs.only_b, "disagreement": found.disagreement, "labelled": found.labelled} if pairs else None,
-        "difference": pairs.difference if pairs else found.counts[B].rate - found.counts[A].rate,
+        "difference": found.difference,
         "always_valid_interval": verdict.interval,
         **one_look,
         "gain": e.gain, "planned": e.planned, "labels": found.labels, "labels_left": found.labels_left,

@@ -25,6 +25,7 @@ from reviewdesk.people.models import User
 logger = logging.getLogger(__name__)
 Metric = Outcome.Metric
 Status = Experiment.Status
+RESERVED = {"new", "plan", "make"}  # pages of their own
 STAGES = (0.1, 0.5)  # of a rollout; after them B is in production
 
 
@@ -64,7 +65,7 @@ def create(*, by: User, **fields: object) -> Experiment:
 
 def _free_slug(name: str) -> str:
     base = slugify(name)[:70] or "test"
-    taken = set(Experiment.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    taken = RESERVED | set(Experiment.objects.filter(slug__startswith=base).values_list("slug", flat=True))
     return next(s for n in range(1, len(taken) + 2) if (s := base if n == 1 else f"{base}-{n}") not in taken)
 
 
@@ -180,6 +181,13 @@ def roll_back(*, experiment: Experiment, by: User | None = None, reason: str = "
         _close(experiment, Status.ROLLED_BACK)
         if reason:
             Experiment.objects.filter(pk=experiment.pk).update(trouble=reason[:300])
+        record(action="roll back", target=experiment, actor=by, reason=reason)
+
+
+def note_rolled_back(*, experiment: Experiment, by: User | None = None, reason: str = "") -> None:
+    """After B was in production and is not any more."""
+    with transaction.atomic():
+        _close(experiment, Status.ROLLED_BACK)
         record(action="roll back", target=experiment, actor=by, reason=reason)
 
 

@@ -8,6 +8,7 @@ from classifier.registry import api as registry
 from classifier.retraining import api as retraining
 from classifier.review import api as review
 from responses.inbox import api as inbox
+from reviewdesk.experiments import api as experiments
 
 urlpatterns = [
     path("classify", prediction.classify),
@@ -21,6 +22,11 @@ urlpatterns = [
     path("exports", retraining.export_list),
     path("exports/<int:pk>", retraining.export),
     path("exports/<int:pk>/file", retraining.download),
+    path("experiments", experiments.experiments),
+    path("experiments/<slug:slug>", experiments.experiment),
+    path("experiments/<slug:slug>/start", experiments.start),
+    path("experiments/<slug:slug>/end", experiments.end),
+    path("experiments/<slug:slug>/rollback", experiments.roll_back),
     path("models", registry.models),
     path("models/rollback", registry.roll_back),
     path("models/<str:version>", registry.model),

@@ -26,6 +26,7 @@ class Series:
     notes: Sequence[str] = ()
     weights: Sequence[float] = ()
     spans: Sequence[tuple[float, float]] = ()
+    band: bool = False  # the spans are one area
     dots: bool = True
 
 
@@ -84,9 +85,20 @@ def line_chart(
         dots = [{"x": x, "y": y, "r": r, "note": n} for (x, y), r, n in zip(placed, radii, notes, strict=True)]
         path = " ".join(f"{'L' if i else 'M'}{x} {y}" for i, (x, y) in enumerate(placed))
         ends = [(place(x, low), place(x, high)) for (x, _), (low, high) in zip(s.points, s.spans, strict=False)]
-        whiskers = " ".join(f"M{x} {a}V{b}" for (x, a), (_, b) in ends)
+        if s.band and ends:
+            area = [low for low, _ in ends] + [high for _, high in reversed(ends)]
+            whiskers = "M" + " L".join(f"{x} {y}" for x, y in area) + "Z"
+        else:
+            whiskers = " ".join(f"M{x} {a}V{b}" for (x, a), (_, b) in ends)
         lines.append(
-            {"name": s.name, "kind": s.kind, "path": path, "whiskers": whiskers, "dots": dots if s.dots else []}
+            {
+                "name": s.name,
+                "kind": s.kind,
+                "path": path,
+                "whiskers": whiskers,
+                "band": s.band,
+                "dots": dots if s.dots else [],
+            }
         )
         if s.dots:
             rows += [{"name": s.name, "x": x_name(x), "y": _label(y, "y" in percent)} for x, y in s.points]

@@ -27,6 +27,7 @@ PLACES = (
     ("Inbox", "inbox", "i", (AGENT,)),
     ("Review", "review", "r", (REVIEWER,)),
     ("Accuracy", "accuracy", "a", (ADMIN, REVIEWER)),
+    ("Experiments", "experiments", "e", (ADMIN,)),
     ("Models", "models", "m", (ADMIN,)),
     ("Knowledge", "knowledge", "k", (AGENT, ADMIN)),
     ("Retraining", "retraining", "t", (ADMIN,)),

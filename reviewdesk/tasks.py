@@ -8,6 +8,7 @@ from classifier.review import second_look
 from responses.drafting.services import sweep_undrafted as sweep_undrafted_emails
 from responses.drafting.services import write_drafts as write_requested_drafts
 from reviewdesk import workflow
+from reviewdesk.experiments import services as experiments
 
 
 @shared_task(name="workflow.process_emails")
@@ -38,6 +39,11 @@ def open_second_looks() -> None:
 @shared_task(name="classifier.draw_weekly_sample")
 def draw_weekly_sample() -> None:
     sampling.draw_weekly_sample()
+
+
+@shared_task(name="abtests.watch")
+def watch_experiments() -> None:
+    experiments.watch()
 
 
 @shared_task(name="classifier.watch_accuracy")

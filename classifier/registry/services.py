@@ -42,7 +42,7 @@ def promote(
 
     Raises DeskError for an archived version or a folder that is corrupt; then nothing changes.
     """
-    _verified(folder_of(version))
+    verify(version)
     with transaction.atomic():
         current = ModelAlias.objects.select_for_update().filter(name=PRODUCTION).first()
         version.refresh_from_db()
@@ -115,6 +115,11 @@ def _leave(version: ModelVersion, state: ModelVersion.State, allowed: set, by: U
 def _set_state(version: ModelVersion, state: ModelVersion.State) -> None:
     ModelVersion.objects.filter(pk=version.pk).update(state=state)
     version.state = state
+
+
+def verify(version: ModelVersion) -> None:
+    """Raises DeskError naming the file of its folder that is missing or corrupt."""
+    _verified(folder_of(version))
 
 
 def _verified(folder: Path):

@@ -46,6 +46,7 @@ def judge_email(email: Email) -> None:
     """Tell the tests which versions were right on an email that people judged for them, or that nobody did any more."""
     if not ReviewItem.objects.filter(email=email, source=Source.EXPERIMENT).exists():
         return
-    said = {p.model_version.version: p for p in email.predictions.select_related("model_version", "subtype")}
+    predictions = email.predictions.select_related("model_version", "subtype").order_by("pk")
+    said = {p.model_version.version: p for p in predictions}
     right = {version: found.right for version, p in said.items() for found in judged({email.pk: p})}
     judge(subject=str(email.pk), right=right or None)

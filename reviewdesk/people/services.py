@@ -9,7 +9,7 @@ from django.utils import timezone
 from reviewdesk.errors import DeskError
 from reviewdesk.people.models import ApiToken, User
 
-SCOPES = ("classify", "emails", "review", "drafts", "exports", "models")
+SCOPES = ("classify", "emails", "review", "drafts", "exports", "models", "experiments")
 PREFIX = "rvd_"
 
 

@@ -21,6 +21,30 @@ def percent(share: float | None, digits: int = 1) -> str:
     return "–" if not isinstance(share, int | float) else f"{share * 100:.{digits}f}%"
 
 
+@register.filter
+def points(share: float | None) -> str:
+    """A difference of shares in points.
+
+    >>> points(0.018)
+    '+1.8 pts'
+    """
+    return "–" if share is None else f"{share * 100:+.1f} pts"
+
+
+@register.filter
+def measured(value: float | None, metric: str) -> str:
+    """A guardrail's value in its own unit.
+
+    >>> measured(0.021, "error"), measured(12.34, "latency_ms"), measured(None, "error")
+    ('2.1%', '12.3 ms', '–')
+    """
+    if value is None:
+        return "–"
+    if metric.startswith("latency"):
+        return f"{value:.1f} ms"
+    return f"{value:.1%}" if metric in ("error", "low_confidence") else f"{value:.3f}"
+
+
 @register.simple_tag(takes_context=True)
 def query(context: dict, **changes: object) -> str:
     """The page's query string with some parameters changed; empty ones are left out."""

@@ -19,6 +19,8 @@ PAGES = {
     "macros": {"agent"},
     "accuracy": {"reviewer"},
     "accuracy-emails": {"reviewer"},
+    "experiments": set(),
+    "experiment-new": set(),
     "models": set(),
     "retraining": set(),
     "settings": set(),
@@ -68,6 +70,13 @@ POSTS = {
     "draft-reject": ({"agent"}, "draft"),
     "outgoing-undo": ({"agent"}, "email"),
     "outgoing-settle": ({"agent"}, "email"),
+    "experiment-make": (set(), None),
+    "experiment-start": (set(), "name"),
+    "experiment-end": (set(), "name"),
+    "experiment-split": (set(), "name"),
+    "experiment-rollout": (set(), "name"),
+    "experiment-hold": (set(), "name"),
+    "experiment-rollback": (set(), "name"),
     "sample-more": (set(), None),
     "sample-plan": (set(), None),
     "model-promote": (set(), "name"),
@@ -100,6 +109,10 @@ POSTS = {
 }
 OBJECT_PAGES = {
     "accuracy-table",
+    "experiment",
+    "experiment-live",
+    "experiment-plan",
+    "experiment-report",
     "inbox-thread",
     "draft-panel",
     "thread-forwards",
@@ -138,6 +151,11 @@ API = {
     ("get", "exports/1"): set(),
     ("get", "exports/1/file"): set(),
     ("get", "models"): set(),
+    ("get", "experiments"): set(),
+    ("get", "experiments/x"): set(),
+    ("post", "experiments/x/start"): set(),
+    ("post", "experiments/x/end"): set(),
+    ("post", "experiments/x/rollback"): set(),
     ("get", "models/x"): set(),
     ("post", "models/rollback"): set(),
     ("post", "models/x/promote"): set(),
@@ -211,7 +229,10 @@ def test_object_pages(client, objects, name, kind, roles, role):
 @pytest.mark.parametrize("role", ROLES)
 def test_the_workshop_is_for_admins(client, db, role):
     client.force_login(make_user(role=role))
-    pages = [("model", ["x"]), ("models-compare", []), ("training-run", [1])]
+    pages = [
+        ("model", ["x"]), ("models-compare", []), ("training-run", [1]), ("experiment", ["x"]),
+        ("experiment-live", ["x"]), ("experiment-plan", []), ("experiment-report", ["x", "json"]),
+    ]  # fmt: skip
     for name, args in pages:
         assert (client.get(reverse(name, args=args)).status_code == 403) == (role != "admin")
     assert (client.post(reverse("model-move", args=["x", "archive"])).status_code == 403) == (role != "admin")

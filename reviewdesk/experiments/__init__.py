@@ -1,0 +1,1 @@
+"""Tests between model versions, where `abtests` meets the models, the traffic and the reviewers."""

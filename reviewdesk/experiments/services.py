@@ -1,0 +1,192 @@
+"""Tests between model versions, with what only the whole desk knows: the models, the traffic, the reviewers.
+
+`abtests` knows text and numbers; here they become model versions that are loaded, promoted and rolled back.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import F
+from django.utils import timezone
+
+from abtests import services
+from abtests.health import broken
+from abtests.models import Experiment, Phase
+from abtests.planning import USUAL_DISAGREEMENT, USUAL_RATE, Plan, Traffic, plan_shadow, plan_split
+from abtests.queries import Report, report
+from abtests.services import STAGES
+from classifier.accuracy.queries import by_version, weeks
+from classifier.labels import confirmed
+from classifier.models import ModelVersion, Prediction, Source, Verification
+from classifier.registry import services as registry
+from classifier.registry.queries import aliases, find_version
+from reviewdesk.errors import DeskError
+from reviewdesk.people.models import User
+
+Mode, Status = Experiment.Mode, Experiment.Status
+SPAN = timedelta(days=28)
+GATE = timedelta(hours=24)  # a stage lasts at least so long
+GATE_EMAILS = 100  # and B has answered so many
+
+
+def traffic(departments: list[str]) -> Traffic:
+    """Emails a week in these departments (none: in all), and answers that reviewers give a week, over four weeks."""
+    since = timezone.now() - SPAN
+    emails = Prediction.objects.filter(email__prediction=F("pk"), created_at__gte=since)
+    if departments:
+        emails = emails.filter(department__slug__in=departments)
+    answers = confirmed(Verification.objects.filter(created_at__gte=since)).exclude(
+        source__in=[Source.GOLD, Source.AGENT]
+    )
+    a_week = SPAN / timedelta(weeks=1)
+    return Traffic(emails.count() / a_week, answers.count() / a_week)
+
+
+def measured_rate(version: str) -> float:
+    """The version's accuracy in the weekly samples; USUAL_RATE where there is none."""
+    rates = {name: found.value for name, found in by_version(weeks())}
+    return rates.get(version) or USUAL_RATE
+
+
+def plan(
+    *, mode: str, gain: float, share: float, weeks: int, departments: list[str], control: str,
+    disagreement: float = USUAL_DISAGREEMENT,
+) -> Plan:  # fmt: skip
+    """What a test takes here. Raises DeskError for a gain that cannot be measured."""
+    try:
+        if mode == Mode.SHADOW:
+            return plan_shadow(disagreement=disagreement, gain=gain, traffic=traffic(departments))
+        return plan_split(
+            rate=measured_rate(control), gain=gain, share=share, weeks=weeks, traffic=traffic(departments)
+        )
+    except ValueError as error:
+        raise DeskError(f"{error}") from None
+
+
+def plan_of(experiment: Experiment) -> Plan:
+    e = experiment
+    return plan(
+        mode=e.mode, gain=e.gain, share=e.share, weeks=e.weeks, departments=e.departments, control=e.control
+    )  # fmt: skip
+
+
+def start(*, experiment: Experiment, by: User | None = None) -> Phase:
+    """Begin a test; the treatment's files are verified first. Raises DeskError where the control does not serve."""
+    serving = aliases().get("production")
+    if serving is None or serving.version != experiment.control:
+        raise DeskError(f"{experiment.control} is not in production, {serving or 'no model'} is; A is what serves now.")
+    version = find_version(experiment.treatment)
+    registry.verify(version)
+    phase = services.start(experiment=experiment, plan=plan_of(experiment), by=by)
+    if version.state in (ModelVersion.State.CANDIDATE, ModelVersion.State.DEPRECATED):
+        registry.set_testing(version=version, by=by)
+    return phase
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether a rollout may go to its next stage, and what is still missing."""
+
+    open: bool
+    sentence: str
+
+
+def gate(found: Report) -> Gate:
+    phase = found.phase
+    assert phase is not None
+    left = phase.started_at + GATE - timezone.now()
+    missing = GATE_EMAILS - found.emails["B"]
+    if found.trouble:
+        return Gate(False, found.trouble)
+    if left > timedelta(0) or missing > 0:
+        waits = [f"{_hours(left)} at this stage"] if left > timedelta(0) else []
+        waits += [f"{missing} more emails answered by B"] if missing > 0 else []
+        return Gate(False, f"The next stage waits for {' and '.join(waits)}.")
+    return Gate(True, "Every guardrail holds; the next stage may begin.")
+
+
+def _hours(left: timedelta) -> str:
+    hours = int(left.total_seconds() // 3600) + 1
+    return f"{hours} more hour{'s' if hours > 1 else ''}"
+
+
+def begin_rollout(*, experiment: Experiment, by: User | None = None) -> Phase:
+    """The first stage of B; its files are verified first, and A must still serve."""
+    serving = aliases().get("production")
+    if serving is None or serving.version != experiment.control:
+        raise DeskError(
+            f"{experiment.control} is not in production, {serving or 'no model'} is; nothing to roll out from."
+        )
+    registry.verify(find_version(experiment.treatment))
+    return services.begin_rollout(experiment=experiment, by=by)
+
+
+def advance_if_open(*, experiment: Experiment, by: User | None = None) -> Phase | None:
+    """Raises DeskError with what the gate waits for."""
+    found = gate(report(experiment))
+    if not found.open:
+        raise DeskError(found.sentence)
+    return advance(experiment=experiment, by=by)
+
+
+def advance(*, experiment: Experiment, by: User | None = None) -> Phase | None:
+    """The next stage; after the last B is promoted, and None is returned."""
+    version = find_version(experiment.treatment)
+    registry.verify(version)
+    phase = services.next_stage(experiment=experiment, by=by)
+    if phase is None:
+        registry.promote(version=version, by=by, reason=f"rollout of the test {experiment.name}")
+    return phase
+
+
+def roll_back(*, experiment: Experiment, by: User | None = None, reason: str = "") -> None:
+    """A answers everything again, at whatever stage; also after B was put into production."""
+    if experiment.status != Status.DEPLOYED:
+        services.roll_back(experiment=experiment, by=by, reason=reason)
+        return
+    registry.roll_back(
+        by=by, reason=reason or f"rolled back from the test {experiment.name}", serving=experiment.treatment
+    )
+    services.note_rolled_back(experiment=experiment, by=by, reason=reason)
+
+
+def watch() -> None:
+    """What a worker does every few minutes: start, end, advance and roll back what is due."""
+    now = timezone.now()
+    for experiment in Experiment.objects.filter(status=Status.DRAFT, starts_at__lte=now):
+        _start_due(experiment)
+    for experiment in Experiment.objects.filter(status__in=[Status.RUNNING, Status.ROLLOUT]):
+        _look_at(experiment, report(experiment))
+
+
+def _start_due(experiment: Experiment) -> None:
+    try:
+        start(experiment=experiment)
+    except DeskError as error:
+        Experiment.objects.filter(pk=experiment.pk).update(starts_at=None)
+        services.note_trouble(experiment=experiment.pk, reason=f"It did not start: {error.message}")
+
+
+def _look_at(experiment: Experiment, found: Report) -> None:
+    if found.trouble:
+        services.note_trouble(experiment=experiment.pk, reason=found.trouble)
+    if experiment.status == Status.ROLLOUT:
+        if found.trouble:
+            services.roll_back(experiment=experiment, reason=found.trouble)
+        elif not experiment.held and gate(found).open:
+            advance(experiment=experiment)
+        return
+    assert experiment.started_at is not None
+    if broken(found.checks) and experiment.mode == Mode.SPLIT:
+        services.end(experiment=experiment, reason=found.trouble)
+    elif timezone.now() > experiment.started_at + timedelta(weeks=experiment.weeks):
+        services.end(experiment=experiment, reason="its time is over")
+
+
+def stages(experiment: Experiment, found: Report) -> list[tuple[str, str]]:
+    """Each stage of a rollout and its state: done, now, later."""
+    share = found.phase.share if found.phase and experiment.status == Status.ROLLOUT else None
+    if experiment.status == Status.DEPLOYED:
+        return [*((f"{s:.0%}", "done") for s in STAGES), ("100%", "now")]
+    marks = [(f"{s:.0%}", "later" if share is None or s > share else "now" if s == share else "done") for s in STAGES]
+    return [*marks, ("100%", "later")]
