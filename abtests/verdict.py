@@ -93,7 +93,7 @@ def _verdict(reading: _Reading, gain: float, over: bool, trouble: str) -> Verdic
         return Verdict(waiting, f"Too early to compare: {reading.missing}.", None, reading.needed)
     status, why = _judge(reading, reading.interval, gain, waiting)
     low, high = reading.interval
-    seen = f"B is {_points(reading.measured)} than A, between {low:+.1%} and {high:+.1%}: {why}."
+    seen = f"B is {_points(reading.measured)} than A (between {low * 100:+.1f} and {high * 100:+.1f}): {why}."
     advice = f" {_about(reading)}" if status == waiting else ""
     return Verdict(status, seen + advice, reading.interval, reading.needed)
 
@@ -102,12 +102,12 @@ def _judge(reading: _Reading, interval: tuple[float, float], gain: float, waitin
     low, high = interval
     if low > 0 and reading.sure:
         if reading.measured >= gain:
-            return Status.DEPLOY, f"better, and by the {gain:.1%} asked for"
-        return waiting, f"better, but not by the {gain:.1%} asked for"
+            return Status.DEPLOY, f"better, and by the {gain * 100:g} points asked for"
+        return waiting, f"better, but not by the {gain * 100:g} points asked for"
     if high < 0 and reading.sure:
         return Status.KEEP, "A is the better one"
     if high < gain:
-        return Status.KEEP, f"it cannot be the {gain:.1%} better that was asked for"
+        return Status.KEEP, f"it cannot be the {gain * 100:g} points better that were asked for"
     return waiting, "that may be chance"
 
 

@@ -5,7 +5,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 pytestmark = [pytest.mark.desk, pytest.mark.browser]
 PAGES = (
-    "/inbox/", "/review/", "/review/progress/", "/review/agreement/", "/review/disagreements/", "/accuracy/", "/models/",
+    "/inbox/", "/review/", "/review/progress/", "/review/agreement/", "/review/disagreements/", "/accuracy/",
+    "/accuracy/emails/", "/experiments/", "/experiments/new/", "/models/",
     "/models/starter/", "/knowledge/", "/knowledge/1/", "/knowledge/search/", "/knowledge/macros/", "/knowledge/figures/",
     "/retraining/", "/imports/", "/settings/", "/settings/people/", "/settings/taxonomy/", "/settings/taxonomy/1/",
     "/settings/queues/", "/settings/audit/",
