@@ -258,6 +258,13 @@ def record_outcomes(*, phase: int, subject: str, arm: str, values: Mapping[Metri
     )
 
 
+def record_outcome(*, subject: str, metric: Metric, value: float) -> None:
+    """Store what was measured on a subject later, in the arm that served it; nothing where no test had it."""
+    served = Outcome.objects.filter(subject=subject, metric=Metric.CONFIDENCE, phase__share__gt=0)
+    for phase, arm in served.values_list("phase", "arm"):
+        record_outcomes(phase=phase, subject=subject, arm=arm, values={metric: value})
+
+
 def judge(*, subject: str, right: Mapping[str, bool] | None) -> None:
     """Store which models (by version) were right on a subject, in each phase that asked; None takes it back."""
     asked = Outcome.objects.filter(subject=subject, metric__in=[Metric.CONFIDENCE, Metric.DISAGREE])

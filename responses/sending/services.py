@@ -14,7 +14,9 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from abtests.services import Metric, record_outcome
 from classifier.models import Email, Thread, ThreadReference
+from responses.figures.queries import changed
 from responses.models import Draft, OutgoingMessage
 from reviewdesk.audit.services import record
 from reviewdesk.errors import Conflict, DeskError
@@ -255,6 +257,9 @@ def _after_sending(message: OutgoingMessage) -> None:
         return
     ThreadReference.objects.create(thread=message.email.thread, message_id=message.message_id)
     Draft.objects.filter(pk=message.draft_id).update(status=Draft.Status.SENT)
+    if message.draft is not None and message.draft.generated_body:
+        edited = changed(message.draft.generated_body, message.draft.body)
+        record_outcome(subject=str(message.email_id), metric=Metric.EDIT, value=edited)
     answered = Thread.objects.filter(pk=message.email.thread_id, latest_email=message.email_id)
     closes = message.draft is not None and message.draft.closes
     now = Thread.Status.CLOSED if closes else Thread.Status.ANSWERED

@@ -1,8 +1,10 @@
 """Tests between versions: started once, sticky arms, phases, guardrails, verdicts, rollout."""
 
+import json
 import random
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from abtests import services
@@ -283,6 +285,26 @@ def test_a_rollout_is_rolled_back_at_once(running, admin):
     assert (experiment.status, experiment.trouble) == ("rolled_back", "customers complain")
     with pytest.raises(Conflict, match="only an active test"):
         services.next_stage(experiment=experiment)
+
+
+def test_the_command_says_what_a_test_of_the_desk_has_shown(running, capsys):
+    _, phase = running()
+    measure(phase, "A", 60, labelled=60, correct=40)
+    measure(phase, "B", 60, labelled=60, correct=50)
+    call_command("analyze_experiment", "newer-heads")
+    assert "Newer heads: old against new, split, running" in capsys.readouterr().out
+    call_command("analyze_experiment", "newer-heads", json=True)
+    assert json.loads(capsys.readouterr().out)["labels"] == 120
+    with pytest.raises(CommandError, match="'other' is unknown; allowed: newer-heads"):
+        call_command("analyze_experiment", "other")
+
+
+def test_what_is_measured_later_goes_to_the_arm_that_served(running):
+    _, phase = running()
+    record_outcomes(phase=phase.pk, subject="7", arm="B", values={Metric.CONFIDENCE: 0.5})
+    services.record_outcome(subject="7", metric=Metric.EDIT, value=0.25)
+    services.record_outcome(subject="8", metric=Metric.EDIT, value=0.25)
+    assert list(Outcome.objects.filter(metric=Metric.EDIT).values_list("subject", "arm")) == [("7", "B")]
 
 
 def test_plans_come_from_traffic_and_review_rate():

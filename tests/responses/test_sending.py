@@ -8,6 +8,8 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
+from abtests.models import Experiment, Outcome, Phase
+from abtests.services import Metric, record_outcomes
 from classifier.models import Thread
 from responses.inbox.services import save_draft, start_reply
 from responses.models import Draft, OutgoingMessage
@@ -40,6 +42,21 @@ def test_a_reply_leaves_once_threaded_and_without_source_numbers(draft, agent):
     headers = sent.message()
     assert headers["In-Reply-To"] == "<q@x>" and headers["References"] == "<p@x> <q@x>"
     assert Thread.objects.get().status == "answered"
+
+
+def test_how_much_an_agent_changed_goes_to_the_test_whose_model_served(draft, agent):
+    old, new = ({"name": "Heads", "slug": s, "control": "old", "treatment": "new"} for s in ("split", "shadow"))
+    for fields, share in ((old, 0.5), (new, 0.0)):
+        phase = Phase.objects.create(
+            experiment=Experiment.objects.create(**fields), number=1, share=share, started_at=timezone.now()
+        )
+        record_outcomes(phase=phase.pk, subject=str(draft.email_id), arm="B", values={Metric.CONFIDENCE: 0.8})
+    Draft.objects.filter(pk=draft.pk).update(generated_body="one two three four", body="one two three five")
+    approve(draft=draft, version=1, user=agent)
+    due()
+    send_due()
+    edited = Outcome.objects.get(metric=Metric.EDIT)
+    assert (edited.phase.experiment.slug, edited.arm, edited.value) == ("split", "B", 0.25)
 
 
 def test_the_customers_answer_to_our_reply_joins_the_thread(draft, agent):
