@@ -48,6 +48,7 @@ urlpatterns = [
     path("imports/broken/", intake.broken, name="import-broken"),
     path("emails/<int:pk>/html/", intake.email_html, name="email-html"),
     path("attachments/<int:pk>/", intake.attachment, name="attachment"),
+    path("retraining/check/", retraining.triggers_check, name="triggers-check"),
     path("accuracy/", accuracy.accuracy, name="accuracy"),
     path("accuracy/emails/", accuracy.accuracy_emails, name="accuracy-emails"),
     path("accuracy/more/", accuracy.sample_more, name="sample-more"),

@@ -13,6 +13,7 @@ from classifier.models.sample import AccuracyAlert, SampleDraw, SamplePlan
 from classifier.models.taxonomy import Department, EmailType, Subtype
 from classifier.models.thread import Customer, Thread, ThreadReference
 from classifier.models.training import TrainingRun
+from classifier.models.trigger import TriggerReading
 
 __all__ = [
     "DEFAULTS",
@@ -40,5 +41,6 @@ __all__ = [
     "Thread",
     "ThreadReference",
     "TrainingRun",
+    "TriggerReading",
     "Verification",
 ]

@@ -1,8 +1,8 @@
-"""Writes exports."""
+"""Writes exports, and reads what may call for a retraining."""
 
 from celery import shared_task
 
-from classifier.retraining import exports
+from classifier.retraining import exports, triggers
 
 
 @shared_task(name="classifier.write_export")
@@ -13,3 +13,8 @@ def write_export(pk: int) -> None:
 @shared_task(name="classifier.sweep_exports")
 def sweep_exports() -> None:
     exports.sweep_exports()
+
+
+@shared_task(name="classifier.check_triggers")
+def check_triggers() -> None:
+    triggers.check_triggers()

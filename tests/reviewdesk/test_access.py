@@ -78,6 +78,7 @@ POSTS = {
     "experiment-hold": (set(), "name"),
     "experiment-rollback": (set(), "name"),
     "sample-more": (set(), None),
+    "triggers-check": (set(), None),
     "sample-plan": (set(), None),
     "model-promote": (set(), "name"),
     "model-rollback": (set(), None),
