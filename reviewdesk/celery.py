@@ -4,7 +4,7 @@ import os
 import tempfile
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import task_prerun, worker_init
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewdesk.settings")
@@ -21,6 +21,16 @@ def refuse_to_start_half(**kwargs: object) -> None:
 
     if problems := missing_settings():
         raise SystemExit("\n".join(problems))
+
+
+@task_prerun.connect
+def in_the_desks_zone(**kwargs: object) -> None:
+    """Weeks and days of a task begin where the desk is."""
+    from django.utils import timezone
+
+    from reviewdesk.switches.queries import desk_zone
+
+    timezone.activate(desk_zone.get())
 
 
 if settings.QUEUE_TEMP_DIR is not None:

@@ -1,8 +1,9 @@
-"""The settings page: switches that pause a part of the desk, each beside the age of what waits for it."""
+"""The settings page: switches that pause a part of the desk, each beside the age of what waits for it, and the time zone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import messages
@@ -19,7 +20,7 @@ from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN
 from reviewdesk.switches.models import Switch
-from reviewdesk.switches.services import set_paused
+from reviewdesk.switches.services import set_paused, set_time_zone
 
 Waiting = tuple[int, datetime | None]  # how many, and since when the oldest
 
@@ -78,11 +79,25 @@ class SwitchForm(forms.Form):
     reason = forms.CharField(max_length=300, required=False)
 
 
+class ZoneForm(forms.Form):
+    time_zone = forms.CharField(max_length=60)
+
+
 @for_roles(ADMIN)
 def desk_settings(request: DeskRequest) -> HttpResponse:
     known = {s.part: s for s in Switch.objects.select_related("by")}
     lines = [Line(part.value, part.label, SAID[part], known.get(part.value), *BACKLOGS[part]()) for part in Switch.Part]
-    return render(request, "reviewdesk/settings.html", {"lines": lines, "now": timezone.now()})
+    zones = {"zone": str(timezone.get_current_timezone()), "zones": sorted(available_timezones())}
+    return render(request, "reviewdesk/settings.html", {"lines": lines, "now": timezone.now(), **zones})
+
+
+@require_POST
+@for_roles(ADMIN)
+def time_zone(request: DeskRequest) -> HttpResponse:
+    name = checked(ZoneForm(request.POST))["time_zone"]
+    set_time_zone(name=name, by=request.user)
+    messages.info(request, f"Times are shown as in {name}.")
+    return redirect("settings")
 
 
 @require_POST

@@ -1,11 +1,13 @@
-"""Turns a DeskError raised in a page into an answer a person can read."""
+"""Turns a DeskError raised in a page into an answer a person can read; shows times in the desk's zone."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from reviewdesk.errors import DeskError
+from reviewdesk.switches.queries import desk_zone
 
 
 class ErrorsAsAnswers:
@@ -25,3 +27,11 @@ class ErrorsAsAnswers:
 
 
 errors_as_answers = ErrorsAsAnswers
+
+
+def in_the_desks_zone(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    def answer(request: HttpRequest) -> HttpResponse:
+        with timezone.override(desk_zone.get()):
+            return get_response(request)
+
+    return answer

@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "reviewdesk.middleware.in_the_desks_zone",
     "reviewdesk.middleware.errors_as_answers",
 ]
 ROOT_URLCONF = "reviewdesk.urls"

@@ -34,6 +34,7 @@ urlpatterns = [
     path("experiments/<slug:slug>/hold/", experiments.experiment_hold, name="experiment-hold"),
     path("experiments/<slug:slug>/rollback/", experiments.experiment_rollback, name="experiment-rollback"),
     path("settings/", desk_settings.desk_settings, name="settings"),
+    path("settings/time-zone/", desk_settings.time_zone, name="time-zone"),
     path("settings/switch/", desk_settings.throw_switch, name="switch"),
     path("settings/people/", accounts.people, name="people"),
     path("settings/people/invite/", accounts.person_invite, name="person-invite"),

@@ -32,6 +32,12 @@ class ItemOutput(serializers.Serializer):
     subtype_confidence = serializers.FloatField(source="email.prediction.subtype_confidence", allow_null=True)
     withheld = serializers.BooleanField(source="email.prediction.withheld", allow_null=True)
     top = serializers.SerializerMethodField()
+    choices = serializers.SerializerMethodField()
+
+    def get_choices(self, item: ReviewItem) -> list:
+        """The labels an answer may give: {type, subtype, name}."""
+        subtypes = item.email.department.subtypes.filter(active=True).order_by("type", "name")
+        return [{"type": s.type, "subtype": s.slug, "name": s.name} for s in subtypes]
 
     def get_top(self, item: ReviewItem) -> list:
         return item.email.prediction.distribution[:3]

@@ -1,4 +1,4 @@
-"""Which parts of the desk are paused: a row for each, none for those that were never paused."""
+"""What admins set for the whole desk: which parts are paused (a row for each that ever was), and its time zone."""
 
 from django.conf import settings
 from django.db import models
@@ -18,3 +18,12 @@ class Switch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.part} {'paused' if self.paused else 'on'}"
+
+
+class DeskClock(models.Model):
+    """The time zone in which people read times and weeks begin; without a row it is REVIEWDESK_TIME_ZONE."""
+
+    time_zone = models.CharField(max_length=60)
+
+    def __str__(self) -> str:
+        return self.time_zone

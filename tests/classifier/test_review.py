@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
@@ -45,6 +46,37 @@ def test_an_expired_lease_goes_to_the_next(reviewer):
     with pytest.raises(Conflict) as error:
         leases.heartbeat(item=item, user=reviewer, lease=item.lease)
     assert error.value.code == "held_by_other"
+
+
+@pytest.mark.parametrize("skew", [timedelta(minutes=12), timedelta(minutes=-12)], ids=["ahead", "behind"])
+def test_hosts_whose_clocks_differ_by_more_than_a_lease_never_store_two_answers(reviewer, skew):
+    """What is asked of clocks is not to be trusted: the token decides, and one of the two is told."""
+    real, other = timezone.now, make_user(role="reviewer")
+    item = held(reviewer)
+    first = answer(item)
+    with patch("django.utils.timezone.now", lambda: real() + skew):  # a second host
+        theirs = leases.claim_next(user=other)
+        if theirs is not None:
+            verify(item=theirs, user=other, answer=answer(theirs))
+    if theirs is None:  # behind: to that host the hold lasts longer
+        verify(item=item, user=reviewer, answer=first)
+    else:
+        with pytest.raises(Conflict):
+            verify(item=item, user=reviewer, answer=first)
+    assert (theirs is None) == (skew < timedelta(0))
+    assert Verification.objects.filter(action="confirm").count() == 1
+
+
+def test_a_hold_given_by_a_host_whose_clock_is_behind_is_short_and_still_one_persons(reviewer):
+    real, other = timezone.now, make_user(role="reviewer")
+    make_item()
+    with patch("django.utils.timezone.now", lambda: real() - timedelta(minutes=12)):
+        item = leases.claim_next(user=reviewer)
+        first = answer(item)
+    assert leases.claim_next(user=other) == item
+    with patch("django.utils.timezone.now", lambda: real() - timedelta(minutes=12)), pytest.raises(Conflict):
+        verify(item=item, user=reviewer, answer=first)
+    assert not Verification.objects.exists()
 
 
 def test_a_heartbeat_prolongs(reviewer):

@@ -79,6 +79,7 @@ POSTS = {
     "experiment-rollback": (set(), "name"),
     "sample-more": (set(), None),
     "triggers-check": (set(), None),
+    "time-zone": (set(), None),
     "sample-plan": (set(), None),
     "model-promote": (set(), "name"),
     "model-rollback": (set(), None),

@@ -1,20 +1,23 @@
 """Switches: each stops its part at once, shows what waits, and lets it go on."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.models import Email
+from classifier.models import Email, Prediction, SampleDraw
 from responses.drafting.services import request_draft, write_drafts
 from responses.models import OutgoingMessage
 from responses.sending.services import approve, send_due
 from reviewdesk import workflow
 from reviewdesk.audit.models import AuditEvent
 from reviewdesk.errors import DeskError
-from reviewdesk.switches.services import set_paused
+from reviewdesk.switches.models import Switch
+from reviewdesk.switches.queries import desk_zone
+from reviewdesk.switches.services import set_paused, set_time_zone
+from reviewdesk.tasks import draw_weekly_sample
 from tests.factories import make_classified, make_draft, make_email
 
 
@@ -77,3 +80,33 @@ def test_what_is_no_part_is_refused(desk):
     assert throw(desk, "everything", paused="on").status_code == 400
     with pytest.raises(DeskError, match="part is 'tea'; allowed: classification"):
         set_paused(part="tea", paused=True)
+
+
+def test_times_are_shown_in_the_desks_zone(desk):
+    assert 'value="UTC"' in desk.get("/settings/").content.decode()
+    throw(desk, "sending", paused="on")
+    Switch.objects.update(changed_at="2026-06-01T10:30Z")
+    assert "1 Jun 10:30" in desk.get("/settings/").content.decode()
+    desk.post(reverse("time-zone"), {"time_zone": "Asia/Tokyo"})
+    desk_zone.forget()
+    said = desk.get("/settings/").content.decode()
+    assert 'value="Asia/Tokyo"' in said and "1 Jun 19:30" in said
+    assert AuditEvent.objects.filter(action="set time zone").count() == 1
+
+
+def test_the_weekly_sample_begins_its_week_where_the_desk_is(db, monkeypatch):
+    """Sunday evening in UTC is Monday in Tokyo."""
+    set_time_zone(name="Asia/Tokyo")
+    desk_zone.forget()
+    make_classified()
+    monkeypatch.setattr("django.utils.timezone.now", lambda: datetime(2100, 1, 3, 20, tzinfo=UTC))
+    Prediction.objects.update(created_at=timezone.now())
+    monkeypatch.setattr("django.utils.timezone.now", lambda: datetime(2100, 1, 3, 21, tzinfo=UTC))
+    draw_weekly_sample.delay()
+    assert str(SampleDraw.objects.get().week) == "2100-01-04"
+    timezone.deactivate()
+
+
+def test_a_zone_that_is_none_is_refused_by_name(desk):
+    refused = desk.post(reverse("time-zone"), {"time_zone": "Mars/Olympus"})
+    assert (refused.status_code, "Mars/Olympus" in refused.content.decode()) == (400, True)
