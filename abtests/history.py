@@ -25,9 +25,7 @@ class Day:
 
 def days(experiment: Experiment, phase: Phase) -> list[Day]:
     """One for each day on which something was measured, the first first."""
-    return (
-        _pair_days(experiment, phase) if experiment.mode == Experiment.Mode.SHADOW else _split_days(experiment, phase)
-    )
+    return _pair_days(experiment, phase) if phase.shadow else _split_days(experiment, phase)
 
 
 def _split_days(experiment: Experiment, phase: Phase) -> list[Day]:

@@ -88,6 +88,11 @@ class Phase(models.Model):
     def __str__(self) -> str:
         return f"{self.experiment} phase {self.number}"
 
+    @property
+    def shadow(self) -> bool:
+        """B answers nothing: it scores what A answers."""
+        return self.share == 0
+
 
 class Assignment(models.Model):
     """The arm of a unit, from the phase in which it first came: it keeps it when the split changes."""

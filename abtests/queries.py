@@ -71,7 +71,8 @@ class Report:
     phase: Phase | None
     split: Split | None  # None in a shadow test
     counts: dict[str, Counts]  # verified emails by arm; of a shadow test none
-    pairs: Pairs | None
+    pairs: Pairs | None  # None in a split test
+    scored: int  # emails, by both arms
     disagreed: int
     labelled: int  # of the emails that the arms disagree on
     emails: dict[str, int]
@@ -98,10 +99,6 @@ class Report:
         return self.pairs.difference if self.pairs else self.counts[B].rate - self.counts[A].rate
 
     @property
-    def scored(self) -> int:
-        return self.emails[A]
-
-    @property
     def disagreement(self) -> float | None:
         return self.disagreed / self.scored if self.pairs and self.scored else None
 
@@ -110,27 +107,27 @@ def report(experiment: Experiment) -> Report:
     """The figures of the current phase alone; other splits are other phases."""
     phase = current_phase(experiment)
     values = _values(phase)
-    shadow = experiment.mode == Experiment.Mode.SHADOW and experiment.status != Experiment.Status.ROLLOUT
+    shadow = phase.shadow if phase else experiment.mode == Experiment.Mode.SHADOW
     counts = {arm: Counts(*values.get((Metric.CORRECT, arm), (0, 0))) for arm in ARMS}
     emails = {arm: values.get((Metric.CONFIDENCE, arm), (0, 0))[0] for arm in ARMS}
-    disagreed = int(values.get((Metric.DISAGREE, ""), (0, 0))[1])
-    pairs, labelled = _pairs(phase, emails[A], disagreed) if shadow else (None, 0)
+    scored, disagreed = values.get((Metric.DISAGREE, ""), (0, 0))
+    pairs, labelled = _pairs(phase, scored, disagreed) if shadow else (None, 0)
     split = None if shadow or phase is None else _split(phase)
     found = checks({m: {arm: _sample(phase, m, arm) for arm in ARMS} for m in MEASURED}, experiment.guardrails)
     trouble = experiment.trouble or _trouble(split, found)
-    over = not experiment.active or _reached(experiment, counts, emails)
+    over = not experiment.active or _reached(experiment, counts, scored)
     planned = max(experiment.planned, 1)
     if pairs:
         verdict = pairs_verdict(pairs, planned=planned, gain=experiment.gain, over=over, trouble=trouble)
     else:
         a, b = counts[A], counts[B]
         verdict = split_verdict(a, b, planned=planned, gain=experiment.gain, over=over, trouble=trouble)
-    return Report(experiment, phase, split, counts, pairs, disagreed, labelled, emails, found, trouble, verdict)
+    return Report(experiment, phase, split, counts, pairs, scored, disagreed, labelled, emails, found, trouble, verdict)
 
 
-def _reached(experiment: Experiment, counts: dict[str, Counts], emails: dict[str, int]) -> bool:
+def _reached(experiment: Experiment, counts: dict[str, Counts], scored: int) -> bool:
     if experiment.mode == Experiment.Mode.SHADOW:
-        return emails[A] >= experiment.planned
+        return scored >= experiment.planned
     return sum(c.n for c in counts.values()) >= experiment.planned
 
 

@@ -9,8 +9,15 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from classifier.models import Email
-from classifier.prediction.services import claim_unclassified, classify_emails, release, store_prediction, unclassified
+from classifier.models import Email, Prediction
+from classifier.prediction.services import (
+    Answer,
+    claim_unclassified,
+    classify_emails,
+    release,
+    store_prediction,
+    unclassified,
+)
 from classifier.review.experiments import note_exposure
 from classifier.review.opening import open_if_unsure
 from responses.drafting.services import request_draft
@@ -45,12 +52,21 @@ def classify(*, ids: Sequence[int]) -> None:
                 if now is not None:
                     prediction = store_prediction(email=now, answer=answer)
                     open_if_unsure(email=now, prediction=prediction)
-                    note_exposure(email=now, prediction=prediction, answer=answer)
+                    _note_exposure(now, prediction, answer)
                     if request_draft(email=now):
                         enqueue("workflow.write_drafts", [now.pk])
         except Exception:
             logger.exception("email %s could not be classified; it will be tried again", email.pk)
             release(email=email)
+
+
+def _note_exposure(email: Email, prediction: Prediction, answer: Answer) -> None:
+    """What a test learns from an email must not hold the email up."""
+    try:
+        with transaction.atomic():
+            note_exposure(email=email, prediction=prediction, answer=answer)
+    except Exception:
+        logger.exception("what a test measured on email %s could not be stored", email.pk)
 
 
 def draft(*, ids: Sequence[int]) -> None:

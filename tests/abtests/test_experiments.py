@@ -276,6 +276,23 @@ def test_a_rollout_goes_by_stages_is_held_and_leaves_a_ledger(running, admin):
     assert list(ledger) == ["create", "start", "roll out", "hold", "next stage", "deploy"]
 
 
+def test_a_deployed_shadow_test_shows_its_last_stage_and_not_an_empty_shadow(running, admin):
+    experiment, _ = running(mode="shadow")
+    services.begin_rollout(experiment=experiment, by=admin)
+    measure(services.next_stage(experiment=experiment, by=admin), "B", 5)
+    services.next_stage(experiment=experiment, by=admin)
+    experiment.refresh_from_db()
+    found = report(experiment)
+    assert (found.pairs, found.split.share, found.emails["B"]) == (None, 0.5, 5)
+
+
+def test_an_email_that_b_failed_on_is_not_scored_by_both(running):
+    experiment, phase = running(mode="shadow")
+    record_outcomes(phase=phase.pk, subject="1", arm="A", values={Metric.CONFIDENCE: 0.8})
+    record_outcomes(phase=phase.pk, subject="1", arm="B", values={Metric.ERROR: 1.0})
+    assert report(experiment).scored == 0
+
+
 def test_a_rollout_is_rolled_back_at_once(running, admin):
     experiment, _ = running(mode="shadow")
     services.begin_rollout(experiment=experiment, by=admin)

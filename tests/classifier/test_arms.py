@@ -182,6 +182,15 @@ def test_a_b_that_fails_on_an_email_is_counted_and_a_answers(test_of, monkeypatc
     assert {o.arm for o in errors} == {"B"}
 
 
+def test_what_cannot_be_measured_holds_no_email_up(test_of, monkeypatch, caplog):
+    test_of()
+    seat = arms.seat_of
+    monkeypatch.setattr(arms, "seat_of", lambda **unit: replace(seat(**unit), phase=0))  # a test that was deleted
+    monkeypatch.setattr("classifier.review.experiments.record_outcomes", lambda **kw: 1 / 0)
+    assert receive()[0].prediction is not None
+    assert "could not be stored" in caplog.text
+
+
 def test_a_promotion_in_the_middle_ends_the_comparison(test_of, second):  # noqa: F811
     experiment = test_of()
     promote(version=second)
