@@ -13,15 +13,18 @@ from django.db.models import Avg, Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from classifier.accuracy.estimates import DEPARTMENT_WEEKS
 from classifier.accuracy.queries import by_department, by_version, weeks
 from classifier.judging import LOW_CONFIDENCE, Judged
 from classifier.labels import confirmed, same_subtype
 from classifier.models import Email, EmailType, Prediction, Source, Verification
 from ml.intervals import wilson_interval
+from reviewdesk.backends import Remembered
 
 SPANS = (7, 28, 90)  # days that may be looked at
 BINS = 10
 PAIRS = 15
+_weeks = Remembered(weeks, seconds=2.0)  # several figures of one page rest on them
 SAME = same_subtype("prediction__subtype", "subtype")
 
 
@@ -69,7 +72,7 @@ def _by_day(days: int) -> QuerySet:
 def weekly(days: int) -> Table:
     """Accuracy week by week; it looks back twelve weeks, whatever `days` is."""
     rows = []
-    for week in weeks():
+    for week in _weeks.get():
         s, t = week.subtype, week.type
         cells = (week.week, s.value, s.low, s.high, t.value, t.low, t.high, len(week.judged), week.drawn, week.blind)
         rows.append(Row(cells, _emails(week=week.week)))
@@ -85,7 +88,7 @@ def departments(days: int) -> Table:
             (r.department.name, r.figure.value, r.figure.low, r.figure.high, r.figure.n, "below" if r.alarm else ""),
             _emails(department=r.department.slug, sampled=1),
         )
-        for r in by_department(weeks(last=4))
+        for r in by_department(_weeks.get()[:DEPARTMENT_WEEKS])
     ]
     columns = ("Department", "Subtype", "from", "to", "n", "Alert")
     note = "The last four weekly samples pooled; an alert needs all of them and a bound that allows for so many departments."
@@ -94,7 +97,8 @@ def departments(days: int) -> Table:
 
 def versions(days: int) -> Table:
     rows = [
-        Row((name, p.value, p.low, p.high, p.n), _emails(version=name, sampled=1)) for name, p in by_version(weeks())
+        Row((name, p.value, p.low, p.high, p.n), _emails(version=name, sampled=1))
+        for name, p in by_version(_weeks.get())
     ]
     columns = ("Model", "Subtype", "from", "to", "n")
     return Table("versions", "Accuracy by model", "Twelve weekly samples, each model alone.", columns, rows)
@@ -102,7 +106,7 @@ def versions(days: int) -> Table:
 
 def calibration(days: int) -> Table:
     """Of the newest version in the samples: how often it is right at which confidence."""
-    judged = _of_newest_version([j for week in weeks() for j in week.judged])
+    judged = _of_newest_version([j for week in _weeks.get() for j in week.judged])
     bins: dict[int, list[Judged]] = defaultdict(list)
     for j in judged:
         bins[min(int(j.said.subtype_confidence * BINS), BINS - 1)].append(j)
