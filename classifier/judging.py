@@ -1,11 +1,13 @@
 """Whether a model was right, by what people answered: for the accuracy figure and for tests between versions."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from classifier.labels import confirmed
 from classifier.models import Prediction, Source, Verification
 
 LOW_CONFIDENCE = 0.5  # subtype confidence counted as low in figures
+CHUNK = 10_000  # emails a query: SQLite takes some 32,000 parameters
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,17 @@ class Judged:
         return self.said.subtype.final_id == self.answer.subtype.final_id
 
 
-def judged(said: dict[int, Prediction]) -> list[Judged]:
-    """Of predictions by email, those whose email a reviewer has answered; agents' corrections never count."""
-    answers = (
-        confirmed(Verification.objects.filter(email__in=list(said)))
-        .select_related("subtype")
-        .exclude(source__in=[Source.AGENT, Source.GOLD])
-    )
-    latest = {a.email_id: a for a in sorted(answers.order_by("pk"), key=_weight)}
+def judged(said: dict[int, Prediction], *, until: datetime | None = None) -> list[Judged]:
+    """Of predictions by email, those whose email a reviewer has answered, by `until` where it is given.
+
+    Agents' corrections and labels that came with the mail never count.
+    """
+    emails, found = list(said), []
+    for start in range(0, len(emails), CHUNK):
+        answers = confirmed(Verification.objects.filter(email__in=emails[start : start + CHUNK]))
+        answers = answers.exclude(source__in=[Source.AGENT, Source.GOLD]).select_related("subtype").order_by("pk")
+        found += answers if until is None else answers.filter(created_at__lte=until)
+    latest = {a.email_id: a for a in sorted(found, key=_weight)}
     return [Judged(pk, said[pk], answer) for pk, answer in latest.items()]
 
 

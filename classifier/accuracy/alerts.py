@@ -1,14 +1,14 @@
 """Raises an alert when the latest samples are below the bar, mails the admins, and reminds reviewers of a sample."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from classifier.accuracy.estimates import Alarm
-from classifier.accuracy.queries import Week, by_department, current_alarm, week_of, weeks
+from classifier.accuracy.estimates import Alarm, alarm, department_alarm
+from classifier.accuracy.queries import evaluated, week_of, weeks
 from classifier.accuracy.sampling import OPEN_DAYS, close_draws, sample_plan
 from classifier.models import AccuracyAlert, Department, ModelAlias, ModelVersion, SampleDraw
 from classifier.registry.queries import PRODUCTION
@@ -33,43 +33,35 @@ def update_alerts() -> list[AccuracyAlert]:
     alias = ModelAlias.objects.filter(name=PRODUCTION).select_related("version").first()
     if alias is None:
         return []
-    found, bar = weeks(), sample_plan().bar
+    version, bar = alias.version_id, sample_plan().bar
+    own = evaluated(weeks(closed=True), version)
     raised: dict[int | None, tuple[Department | None, Alarm]] = {}
-    if (in_all := current_alarm(found, version=alias.version_id, bar=bar)) is not None:
+    if (in_all := alarm([week.strata(version=version) for week in own], bar=bar)) is not None:
         raised[None] = None, in_all
-    for row in by_department(_of_version(found, alias.version_id)):
-        if row.alarm is not None:
-            raised[row.department.pk] = row.department, row.alarm
-    _end(raised.keys(), alias.version)
+    departments = Department.objects.filter(active=True)
+    for department in departments:
+        strata = [week.strata(department=department.pk, version=version) for week in own]
+        if (found := department_alarm(strata, bar=bar, departments=len(departments))) is not None:
+            raised[department.pk] = department, found
+    _end(AccuracyAlert.objects.filter(closed_at=None).exclude(version=version))
+    if own:  # nothing new is no all-clear
+        _end(alert for alert in open_alerts() if alert.department_id not in raised)
     known = set(AccuracyAlert.objects.filter(closed_at=None).values_list("department", flat=True))
     new = [_open(alias.version, *raised[pk], bar) for pk in raised if pk not in known]
     return [alert for alert in new if alert is not None]
 
 
-def _of_version(found: Sequence[Week], version: int) -> list[Week]:
-    """The closed weeks since that version serves alone."""
-    own = []
-    for week in found:
-        if week.done:
-            if {j.said.model_version_id for j in week.judged} != {version}:
-                break
-            own.append(week)
-    return own
+def _end(alerts: Iterable[AccuracyAlert]) -> None:
+    over = AccuracyAlert.objects.filter(closed_at=None, pk__in=[alert.pk for alert in alerts])
+    over.update(closed_at=timezone.now())
 
 
-def _end(below, version: ModelVersion) -> None:
-    for alert in AccuracyAlert.objects.filter(closed_at=None):
-        if alert.department_id not in below or alert.version_id != version.pk:
-            alert.closed_at = timezone.now()
-            alert.save(update_fields=["closed_at"])
-
-
-def _open(version: ModelVersion, department: Department | None, alarm: Alarm, bar: float) -> AccuracyAlert | None:
-    p = alarm.proportion
+def _open(version: ModelVersion, department: Department | None, raised: Alarm, bar: float) -> AccuracyAlert | None:
+    p = raised.proportion
     try:
         with transaction.atomic():
             alert = AccuracyAlert.objects.create(
-                version=version, department=department, bar=bar, weeks=alarm.weeks,
+                version=version, department=department, bar=bar, weeks=raised.weeks,
                 value=p.value or 0.0, low=p.low, high=p.high, n=p.n,
             )  # fmt: skip
     except IntegrityError:  # another process opened it at the same moment
@@ -77,7 +69,7 @@ def _open(version: ModelVersion, department: Department | None, alarm: Alarm, ba
     where = f" in {department.name}" if department else ""
     text = (
         f"Subtype accuracy{where} is {alert.value:.1%} (95% interval {p.low:.1%} to {p.high:.1%}, n = {p.n}, "
-        f"{alarm.weeks} weekly samples pooled), below the bar of {bar:.0%}. Model: {version.version}.\n\n"
+        f"{raised.weeks} weekly samples pooled), below the bar of {bar:.0%}. Model: {version.version}.\n\n"
         "The page Accuracy shows which emails were wrong; Retraining, whether enough new labels are there.\n"
     )
     send_mail(f"Reviewdesk: accuracy{where} is below {bar:.0%}", text, None, _addresses(ADMIN), fail_silently=True)

@@ -1,37 +1,41 @@
 """The emails behind a figure: filtered by what a row of it links to."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from classifier.labels import same_subtype
-from classifier.models import Email, ReviewItem
+from classifier.labels import confirmed, same_subtype
+from classifier.models import Email, Prediction, ReviewItem, Source, Verification
 from classifier.visibility import visible
 from reviewdesk.people.models import User
 
 PAGE = 50
+NONE = "(none)"  # neither a slug nor a username
 
 
 class Filters(forms.Form):
-    """What `/accuracy/emails/` may be asked for; all of it optional."""
+    """What `/accuracy/emails/` may be asked for; all of it optional. `NONE` asks for what has none."""
 
-    week = forms.DateField(required=False)
-    day = forms.DateField(required=False)
-    days = forms.IntegerField(required=False, min_value=1, max_value=366)
-    department = forms.SlugField(required=False)
-    version = forms.CharField(required=False)
-    type = forms.CharField(required=False)
-    said = forms.SlugField(required=False)
-    answered = forms.SlugField(required=False)
-    reviewer = forms.CharField(required=False)
-    unreadable = forms.SlugField(required=False)
-    low = forms.FloatField(required=False)
-    high = forms.FloatField(required=False)
-    sampled = forms.BooleanField(required=False)
-    wrong = forms.BooleanField(required=False)
+    week = forms.DateField(required=False, label="in the sample of the week of")
+    sampled = forms.DateField(required=False, label="in the samples since the week of")
+    day = forms.DateField(required=False, label="classified on")
+    classified = forms.IntegerField(required=False, min_value=1, max_value=366, label="classified in the last days")
+    received = forms.IntegerField(required=False, min_value=1, max_value=366, label="received in the last days")
+    answers = forms.IntegerField(required=False, min_value=1, max_value=366, label="answered in the last days")
+    said = forms.CharField(required=False, label="the model said")
+    label = forms.CharField(required=False, label="people answered")
+    reviewer = forms.CharField(required=False, label="answered by")
+    department = forms.SlugField(required=False, label="department")
+    version = forms.CharField(required=False, label="model")
+    type = forms.CharField(required=False, label="type")
+    unreadable = forms.SlugField(required=False, label="unreadable")
+    low = forms.FloatField(required=False, label="confidence from")
+    high = forms.FloatField(required=False, label="confidence under")
+    answered = forms.BooleanField(required=False, label="answered by a reviewer")
+    wrong = forms.BooleanField(required=False, label="answered otherwise")
     before = forms.IntegerField(required=False)
 
 
@@ -39,15 +43,13 @@ LOOKUPS = {
     "department": "department__slug",
     "version": "prediction__model_version__version",
     "type": "prediction__type",
-    "said": "prediction__subtype__slug",
-    "answered": "verification__subtype__slug",
-    "reviewer": "verification__reviewer__username",
     "unreadable": "unreadable",
     "low": "prediction__subtype_confidence__gte",
     "high": "prediction__subtype_confidence__lt",
-    "day": "prediction__created_at__date",
     "before": "pk__lt",
 }
+OF_ANSWERS = {"said": "prediction__subtype", "label": "subtype", "reviewer": "reviewer"}
+KEYS = {"said": "slug", "label": "slug", "reviewer": "username"}
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,46 @@ class Page:
     filters: list[tuple[str, object]]
 
 
+def midnight(day: date) -> datetime:
+    """When a local day begins; a filter by it uses the index, one by the date of a column does not."""
+    return timezone.make_aware(datetime.combine(day, time()))
+
+
+def first_day(days: int) -> datetime:
+    """When the first of the last `days` days began, today among them."""
+    return midnight(timezone.localdate() - timedelta(days=days - 1))
+
+
+def predicted(since: datetime, until: datetime | None = None) -> QuerySet[Prediction]:
+    """Predictions in force that were made then, of mail that people wrote and that brought no label with it."""
+    made = Prediction.objects.filter(email__prediction=F("pk"), email__automatic="", created_at__gte=since)
+    made = made if until is None else made.filter(created_at__lt=until)
+    return made.exclude(email__verification__source=Source.GOLD)
+
+
+def answers_since(since: datetime) -> QuerySet[Verification]:
+    """People's answers in force that were given since then."""
+    return confirmed(Verification.objects.filter(created_at__gte=since)).exclude(source=Source.GOLD)
+
+
 def emails_behind(*, user: User, filters: dict) -> Page:
     """The newest first, PAGE at a time; of the departments that `user` may see."""
     given = {name: value for name, value in filters.items() if value not in (None, "", False)}
     found: QuerySet[Email] = visible(Email.objects.all(), user)
     found = found.filter(**{LOOKUPS[name]: value for name, value in given.items() if name in LOOKUPS})
-    if "days" in given:
-        found = found.filter(created_at__gte=timezone.now() - timedelta(days=given["days"]))
+    if "received" in given:
+        found = found.filter(created_at__gte=first_day(given["received"]))
+    if "classified" in given:
+        found = found.filter(prediction__in=predicted(first_day(given["classified"])))
+    if "day" in given:
+        day = given["day"]
+        found = found.filter(prediction__in=predicted(midnight(day), midnight(day + timedelta(days=1))))
+    if given.keys() & {"answers", *OF_ANSWERS}:
+        found = found.filter(pk__in=_answers(given).values("email"))
     if "week" in given or "sampled" in given:
-        found = found.filter(pk__in=_sampled(given.get("week")).values("email"))
+        found = found.filter(pk__in=_sampled(given.get("week"), given.get("sampled")).values("email"))
+    if "answered" in given:
+        found = found.exclude(verification=None).exclude(verification__source__in=[Source.AGENT, Source.GOLD])
     if "wrong" in given:
         found = found.filter(verification__isnull=False).exclude(
             same_subtype("prediction__subtype", "verification__subtype")
@@ -75,10 +108,23 @@ def emails_behind(*, user: User, filters: dict) -> Page:
             "department", "prediction__subtype", "prediction__model_version", "verification__subtype", "verification__reviewer"
         ).order_by("-pk")[: PAGE + 1]
     )  # fmt: skip
-    shown = [(name, value) for name, value in given.items() if name != "before"]
+    shown = [
+        (str(Filters.base_fields[name].label), "" if value is True else value)
+        for name, value in given.items()
+        if name != "before"
+    ]
     return Page(rows[:PAGE], rows[PAGE - 1].pk if len(rows) > PAGE else None, shown)
 
 
-def _sampled(week: date | None) -> QuerySet[ReviewItem]:
+def _answers(given: dict) -> QuerySet[Verification]:
+    found = answers_since(first_day(given["answers"])) if "answers" in given else confirmed(Verification.objects.all())
+    for name in given.keys() & OF_ANSWERS.keys():
+        path, value = OF_ANSWERS[name], given[name]
+        found = found.filter(**({f"{path}__isnull": True} if value == NONE else {f"{path}__{KEYS[name]}": value}))
+    return found
+
+
+def _sampled(week: date | None, since: date | None) -> QuerySet[ReviewItem]:
     items = ReviewItem.objects.filter(draw__isnull=False)
-    return items.filter(draw__week=week) if week else items
+    items = items.filter(draw__week=week) if week else items
+    return items.filter(draw__week__gte=since) if since else items

@@ -99,7 +99,7 @@ def alarm(weeks: Sequence[Sequence[Stratum]], *, bar: float) -> Alarm | None:
     for span in WINDOWS:
         if len(weeks) >= span:
             found = weighted(pooled(weeks[:span]))
-            if found.n and found.high < bar:
+            if found.value is not None and found.high < bar:
                 return Alarm(span, found)
     return None
 
@@ -108,6 +108,6 @@ def department_alarm(weeks: Sequence[Sequence[Stratum]], *, bar: float, departme
     """The same of one among `departments`: four weeks pooled, with the confidence Bonferroni asks for."""
     strata = pooled(weeks[:DEPARTMENT_WEEKS])
     found = weighted(strata, 1 - (1 - CONFIDENCE) / max(departments, 1))
-    if len(weeks) < DEPARTMENT_WEEKS or found.n < DEPARTMENT_LEAST or found.high >= bar:
+    if len(weeks) < DEPARTMENT_WEEKS or sum(s.n for s in strata) < DEPARTMENT_LEAST or found.high >= bar:
         return None
     return Alarm(DEPARTMENT_WEEKS, found)

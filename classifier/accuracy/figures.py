@@ -6,18 +6,18 @@ Each is a table whose rows lead to the emails behind them; `presenting` draws th
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from django.db.models import Avg, Count, F, Q, QuerySet
+from django.db.models import Avg, Count, Q, QuerySet
 from django.db.models.functions import TruncDate
-from django.utils import timezone
 
+from classifier.accuracy.emails import NONE, answers_since, first_day, predicted
 from classifier.accuracy.estimates import DEPARTMENT_WEEKS
-from classifier.accuracy.queries import by_department, by_version, weeks
+from classifier.accuracy.queries import by_department, by_version, evaluated, weeks
 from classifier.judging import LOW_CONFIDENCE, Judged
-from classifier.labels import confirmed, same_subtype
-from classifier.models import Email, EmailType, Prediction, Source, Verification
+from classifier.labels import same_subtype
+from classifier.models import AccuracyAlert, Email, EmailType, Verification
+from classifier.registry.queries import PRODUCTION, aliases
 from ml.intervals import wilson_interval
 from reviewdesk.backends import Remembered
 
@@ -53,20 +53,8 @@ def _share(part: int, n: int) -> tuple[float | None, float, float]:
     return (part / n if n else None, *wilson_interval(part, n))
 
 
-def _since(days: int) -> datetime:
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - timedelta(days=days - 1)
-
-
-def _predicted(days: int) -> QuerySet[Prediction]:
-    """The predictions in force of the last days' mail that a person wrote."""
-    return Prediction.objects.filter(
-        email__prediction=F("pk"), email__automatic="", created_at__gte=_since(days)
-    ).exclude(email__verification__source=Source.GOLD)
-
-
 def _by_day(days: int) -> QuerySet:
-    return _predicted(days).annotate(day=TruncDate("created_at")).order_by("day").values("day")
+    return predicted(first_day(days)).annotate(day=TruncDate("created_at")).order_by("day").values("day")
 
 
 def weekly(days: int) -> Table:
@@ -83,22 +71,28 @@ def weekly(days: int) -> Table:
 
 
 def departments(days: int) -> Table:
+    """Of the model in production, with the alerts that are open."""
+    serving = aliases().get(PRODUCTION)
+    own = evaluated(_weeks.get(), serving.pk)[:DEPARTMENT_WEEKS] if serving else []
+    below = set(AccuracyAlert.objects.filter(closed_at=None).values_list("department", flat=True))
     rows = [
         Row(
-            (r.department.name, r.figure.value, r.figure.low, r.figure.high, r.figure.n, "below" if r.alarm else ""),
-            _emails(department=r.department.slug, sampled=1),
+            (department.name, p.value, p.low, p.high, p.n, "below" if department.pk in below else ""),
+            _emails(department=department.slug, version=serving, sampled=own[-1].week, answered=1),
         )
-        for r in by_department(_weeks.get()[:DEPARTMENT_WEEKS])
+        for department, p in (by_department(own, version=serving.pk) if serving and own else [])
     ]
     columns = ("Department", "Subtype", "from", "to", "n", "Alert")
-    note = "The last four weekly samples pooled; an alert needs all of them and a bound that allows for so many departments."
+    note = f"{serving or 'No model'} in production: its last four weekly samples pooled. "
+    note += "An alert needs all of them and a bound that allows for so many departments."
     return Table("departments", "Accuracy by department", note, columns, rows)
 
 
 def versions(days: int) -> Table:
+    found = _weeks.get()
     rows = [
-        Row((name, p.value, p.low, p.high, p.n), _emails(version=name, sampled=1))
-        for name, p in by_version(_weeks.get())
+        Row((name, p.value, p.low, p.high, p.n), _emails(version=name, sampled=found[-1].week, answered=1))
+        for name, p in by_version(found)
     ]
     columns = ("Model", "Subtype", "from", "to", "n")
     return Table("versions", "Accuracy by model", "Twelve weekly samples, each model alone.", columns, rows)
@@ -106,16 +100,18 @@ def versions(days: int) -> Table:
 
 def calibration(days: int) -> Table:
     """Of the newest version in the samples: how often it is right at which confidence."""
-    judged = _of_newest_version([j for week in _weeks.get() for j in week.judged])
+    found = _weeks.get()
+    judged = _of_newest_version([j for week in found for j in week.judged])
+    name = judged[0].said.model_version.version if judged else "no model"
     bins: dict[int, list[Judged]] = defaultdict(list)
     for j in judged:
         bins[min(int(j.said.subtype_confidence * BINS), BINS - 1)].append(j)
     rows = []
     for i, own in sorted(bins.items()):
         mean = sum(j.said.subtype_confidence for j in own) / len(own)
-        link = _emails(sampled=1, low=i / BINS, high=(i + 1) / BINS)
+        high = (i + 1) / BINS if i + 1 < BINS else None
+        link = _emails(version=name, sampled=found[-1].week, answered=1, low=i / BINS, high=high)
         rows.append(Row((mean, *_share(sum(j.right for j in own), len(own)), len(own)), link))
-    name = judged[0].said.model_version.version if judged else "no model"
     columns = ("Mean confidence", "Right", "from", "to", "n")
     return Table("calibration", f"Does the confidence of {name} hold?", "From the weekly samples.", columns, rows)
 
@@ -135,7 +131,7 @@ def confusion(days: int) -> Table:
     rows = [
         Row(
             (department, said or "none", answered or "none", n),
-            _emails(department=slug, said=said_slug, answered=answered_slug, days=days),
+            _emails(department=slug, said=said_slug or NONE, label=answered_slug or NONE, answers=days),
         )
         for department, slug, said, said_slug, answered, answered_slug, n in pairs.order_by("-n")[:PAIRS]
     ]
@@ -145,8 +141,7 @@ def confusion(days: int) -> Table:
 
 
 def _corrections(days: int) -> QuerySet[Verification]:
-    answers = confirmed(Verification.objects.filter(created_at__gte=_since(days), prediction__isnull=False))
-    return answers.exclude(source=Source.GOLD)
+    return answers_since(first_day(days)).filter(prediction__isnull=False)
 
 
 def corrections(days: int) -> Table:
@@ -155,7 +150,7 @@ def corrections(days: int) -> Table:
         n=Count("pk"), changed=Count("pk", filter=~SAME), blind=Count("pk", filter=Q(blind=True))
     )  # fmt: skip
     rows = [
-        Row((who or "unknown", n, changed, *_share(changed, n), blind), _emails(reviewer=who, wrong=1, days=days))
+        Row((who or "unknown", n, changed, *_share(changed, n), blind), _emails(reviewer=who or NONE, answers=days))
         for who, n, changed, blind in counts.order_by("-n")
     ]
     columns = ("Person", "Answers", "Changed", "Share", "from", "to", "Blind")
@@ -198,18 +193,20 @@ def volumes(days: int) -> Table:
 
 def by_departments(days: int) -> Table:
     kinds = {kind: Count("pk", filter=Q(type=kind)) for kind in EmailType.values}
-    found = _predicted(days).values_list("department__slug", "department__name").annotate(n=Count("pk"), **kinds)
-    rows = [Row(cells, _emails(department=slug, days=days)) for slug, *cells in found.order_by("-n")]
+    found = (
+        predicted(first_day(days)).values_list("department__slug", "department__name").annotate(n=Count("pk"), **kinds)
+    )
+    rows = [Row(cells, _emails(department=slug, classified=days)) for slug, *cells in found.order_by("-n")]
     columns = ("Department", "Emails", *(label for _, label in EmailType.choices))
     return Table("volume-by-department", "Emails by department", "", columns, rows)
 
 
 def errors(days: int) -> Table:
     """Mail that something was wrong with, by what."""
-    counts = Email.objects.filter(created_at__gte=_since(days)).exclude(unreadable="")
+    counts = Email.objects.filter(created_at__gte=first_day(days)).exclude(unreadable="")
     labels = dict(Email.Unreadable.choices)
     found = counts.values_list("unreadable").annotate(n=Count("pk")).order_by("-n")
-    rows = [Row((labels[kind], n), _emails(unreadable=kind, days=days)) for kind, n in found]
+    rows = [Row((labels[kind], n), _emails(unreadable=kind, received=days)) for kind, n in found]
     return Table(
         "errors", "Mail that could not be read", "It goes to review, whatever the model says.", ("What", "Emails"), rows
     )

@@ -5,19 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Count
-
-from classifier.accuracy.estimates import (
-    DEPARTMENT_WEEKS,
-    Alarm,
-    Proportion,
-    Stratum,
-    alarm,
-    department_alarm,
-    pooled,
-    weighted,
-)
-from classifier.accuracy.sampling import ALL, sample_plan, sampled_from
+from classifier.accuracy.estimates import DEPARTMENT_WEEKS, Proportion, Stratum, pooled, weighted
+from classifier.accuracy.sampling import ALL, sampled_from
 from classifier.judging import Judged, judged
 from classifier.models import Department, Prediction, ReviewItem, SampleDraw, SamplePlan
 
@@ -41,7 +30,7 @@ class Week:
 
     @property
     def done(self) -> bool:
-        """Closed, so that no answer is to come: only such weeks raise an alert."""
+        """Closed, so that no answer counts any more."""
         return all(draw.closed_at for draw in self.draws)
 
     @property
@@ -97,10 +86,11 @@ class Week:
         ]
 
 
-def weeks(*, last: int = WEEKS) -> list[Week]:
-    """The latest weekly samples, newest first."""
+def weeks(*, last: int = WEEKS, closed: bool = False) -> list[Week]:
+    """The latest weekly samples, newest first; `closed` for the draws that no answer changes any more."""
     found: dict[date, list[SampleDraw]] = {}
-    for draw in SampleDraw.objects.order_by("-week", "round"):
+    draws = SampleDraw.objects.filter(closed_at__isnull=False) if closed else SampleDraw.objects.all()
+    for draw in draws.order_by("-week", "round"):
         if draw.week not in found and len(found) == last:
             break
         found.setdefault(draw.week, []).append(draw)
@@ -108,44 +98,39 @@ def weeks(*, last: int = WEEKS) -> list[Week]:
 
 
 def week_of(draws: Sequence[SampleDraw]) -> Week:
-    """Compare reviewers' answers with the predictions that were drawn; agents' corrections never count."""
+    """Compare reviewers' answers with the predictions that were drawn.
+
+    Of a closed draw the answers by then count alone: later ones are to what was hard enough to stay in the queue.
+    """
+    found: list[Judged] = []
+    drawn = 0
     items = ReviewItem.objects.filter(draw__in=draws).select_related("prediction__subtype", "prediction__model_version")
-    said = {i.email_id: i.prediction for i in items}
-    below, sizes = _whole_population(draws[0])
-    return Week(draws, len(said), judged(said), below, sizes)
+    for draw in draws:
+        said = {i.email_id: i.prediction for i in items if i.draw_id == draw.pk}
+        found += judged(said, until=draw.closed_at)
+        drawn += len(said)
+    sizes = Counter({(department, version, under): n for department, version, under, n in draws[0].sizes})
+    return Week(draws, drawn, found, _below(draws[0], sizes), sizes)
 
 
-def _whole_population(draw: SampleDraw) -> tuple[list[Judged], Counter]:
-    """The emails under the threshold if each was verified, else none, and how many emails there are of which kind."""
-    emails = sampled_from(draw.since, draw.until)
-    kinds = emails.values_list("prediction__department", "prediction__model_version", "prediction__withheld")
-    sizes = Counter(
-        {(department, version, under): n for department, version, under, n in kinds.annotate(n=Count("pk")).order_by()}
-    )
+def _below(draw: SampleDraw, sizes: Counter) -> list[Judged]:
+    """The emails under the threshold, if each of them was verified, else none."""
     wanted = sum(n for (_, _, under), n in sizes.items() if under)
-    if not wanted or emails.filter(prediction__withheld=True, verification=None).exists():
-        return [], sizes
-    said = Prediction.objects.filter(pk__in=emails.filter(prediction__withheld=True).values("prediction"))
-    below = judged({p.email_id: p for p in said.select_related("subtype", "model_version")})
-    return (below if len(below) == wanted else []), sizes
+    emails = sampled_from(draw.since, draw.until).filter(prediction__withheld=True)
+    if not wanted or emails.filter(verification=None).exists():
+        return []
+    said = Prediction.objects.filter(pk__in=emails.values("prediction")).select_related("subtype", "model_version")
+    found = judged({p.email_id: p for p in said})
+    return found if len(found) == wanted else []
 
 
-@dataclass(frozen=True)
-class DepartmentFigure:
-    department: Department
-    figure: Proportion
-    alarm: Alarm | None
-
-
-def by_department(found: Sequence[Week]) -> list[DepartmentFigure]:
-    """The last four weeks pooled, a department each; an alarm by the confidence that so many comparisons ask for."""
-    departments = list(Department.objects.filter(active=True))
-    bar, rows = sample_plan().bar, []
-    for department in departments:
-        strata = [week.strata(department=department.pk) for week in found[:DEPARTMENT_WEEKS]]
-        raised = department_alarm(strata, bar=bar, departments=len(departments))
-        rows.append(DepartmentFigure(department, weighted(pooled(strata)), raised))
-    return rows
+def by_department(found: Sequence[Week], *, version: int) -> list[tuple[Department, Proportion]]:
+    """Of one version, its last four weeks pooled."""
+    own = evaluated(found, version)[:DEPARTMENT_WEEKS]
+    return [
+        (department, weighted(pooled([week.strata(department=department.pk, version=version) for week in own])))
+        for department in Department.objects.filter(active=True)
+    ]
 
 
 def by_version(found: Sequence[Week]) -> list[tuple[str, Proportion]]:
@@ -157,16 +142,15 @@ def by_version(found: Sequence[Week]) -> list[tuple[str, Proportion]]:
     ]
 
 
-def current_alarm(found: Sequence[Week], *, version: int, bar: float) -> Alarm | None:
-    """The alert that the latest closed weeks of one version raise; weeks before its promotion do not count."""
-    own: list[list[Stratum]] = []
+def evaluated(found: Sequence[Week], version: int) -> list[Week]:
+    """The latest weeks with answers about one version, back to where there were answers about others alone."""
+    own = []
     for week in found:
-        if not week.done:
-            continue
-        if not _used(week, version):
+        if week.judged and not _used(week, version):
             break
-        own.append(week.strata(version=version))
-    return alarm(own, bar=bar)
+        if week.judged:
+            own.append(week)
+    return own
 
 
 def _used(week: Week, version: int) -> bool:

@@ -1,5 +1,6 @@
 """Draws the random samples, reminds of them, and closes them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -8,7 +9,7 @@ from secrets import randbits
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from classifier.models import Email, ReviewItem, SampleDraw, SamplePlan, Source
@@ -48,26 +49,40 @@ def draw_weekly_sample(
 ) -> SampleDraw | None:
     """Draw from the last seven days' emails, once a calendar week; None when that was done or nothing came in.
 
-    Each email carries the probability with which it was drawn. Emails that a reviewer has verified already count
+    Days that an earlier week's sample was drawn from are left out. Each email carries the probability with which it was drawn. Emails that a reviewer has verified already count
     with that answer; open ones become part of the sample. The same seed draws the same emails.
     """
     week = monday(today or timezone.localdate())
     if SampleDraw.objects.filter(week=week).exists():
         return None
     until = timezone.now()
-    return _draw(_Wanted(week, 1, until - timedelta(days=SAMPLE_DAYS), until, size or sample_size(), seed))
+    since = until - timedelta(days=SAMPLE_DAYS)
+    before = SampleDraw.objects.order_by("-until").first()
+    if before is not None:
+        since = max(since, before.until)
+    return _draw(_Wanted(week, 1, since, until, size or sample_size(), sample_plan().design, seed))
 
 
-def draw_more(*, by: User) -> SampleDraw:
-    """Another round for the latest week, from the emails that its earlier rounds left. Raises DeskError when none are left."""
+def draw_now(*, by: User, after: int | None) -> SampleDraw:
+    """What an admin asks for: the first sample of this week, or another round of the latest.
+
+    `after` is the latest draw that they saw, None for none: a second click draws nothing. Raises Conflict for that
+    and where every email of the week is in the sample already, DeskError where there is no mail.
+    """
     last = SampleDraw.objects.order_by("-week", "-round").first()
-    if last is None:
-        raise DeskError("No weekly sample was drawn yet; draw the first.")
+    if (last.pk if last else None) != after:
+        raise Conflict("A sample was drawn since you opened the page; look at it first.")
     with transaction.atomic():
-        draw = _draw(_Wanted(last.week, last.round + 1, last.since, last.until, sample_size(), None))
+        draw = draw_weekly_sample()
+        if draw is None and last is None:
+            raise DeskError("No email of the last seven days is classified yet; there is nothing to draw from.")
+        if draw is None and last is not None:
+            draw = _draw(
+                _Wanted(last.week, last.round + 1, last.since, last.until, sample_size(), last.design, None, last.sizes)
+            )
         if draw is None:
             raise Conflict("Every email of that week is in the sample already, or somebody drew at the same moment.")
-        record(action="draw more", target=draw, actor=by, size=draw.size, week=str(draw.week))
+        record(action="draw sample", target=draw, actor=by, size=draw.size, week=str(draw.week), round=draw.round)
     return draw
 
 
@@ -78,13 +93,14 @@ class _Wanted:
     since: datetime
     until: datetime
     size: int
+    design: str
     seed: int | None
+    sizes: Sequence[Sequence] = ()  # of the first round
 
 
 def _draw(wanted: _Wanted) -> SampleDraw | None:
-    design = sample_plan().design
-    left = sampled_from(wanted.since, wanted.until).exclude(review_items__draw__week=wanted.week)
-    strata = _strata(left, design)
+    left = sampled_from(wanted.since, wanted.until).exclude(review_items__draw__isnull=False)
+    strata = _strata(left, wanted.design)
     total = sum(map(len, strata.values()))
     if total == 0:
         return None
@@ -95,15 +111,25 @@ def _draw(wanted: _Wanted) -> SampleDraw | None:
     try:
         with transaction.atomic():
             draw = SampleDraw.objects.create(
-                week=wanted.week, round=wanted.round, population=total, size=len(chosen), design=design, seed=seed,
-                since=wanted.since, until=wanted.until,
+                week=wanted.week, round=wanted.round, population=total, size=len(chosen), design=wanted.design,
+                seed=seed, since=wanted.since, until=wanted.until, sizes=wanted.sizes or _sizes(left),
             )  # fmt: skip
-            for email in Email.objects.filter(pk__in=chosen).select_related("prediction"):
-                name = chosen[email.pk]
-                open_for_sample(email, draw=draw, stratum=name, probability=shares[name] / len(strata[name]))
+            of_week = ReviewItem.objects.filter(draw__week=wanted.week)
+            earlier = Counter(dict(of_week.values_list("stratum").annotate(n=Count("email", distinct=True)).order_by()))
+            odds = {s: (earlier[s] + shares[s]) / (earlier[s] + len(ids)) for s, ids in strata.items()}
+            for name in earlier.keys() & odds.keys():  # whether by this round or by an earlier one
+                of_week.filter(stratum=name).update(sampling_probability=odds[name])
+            for email in Email.objects.filter(pk__in=chosen).select_related("prediction", "department"):
+                open_for_sample(email, draw=draw, stratum=chosen[email.pk], probability=odds[chosen[email.pk]])
     except IntegrityError:  # another process drew it at the same moment
         return None
     return draw
+
+
+def _sizes(emails: QuerySet[Email]) -> list[list]:
+    """How many there are of each kind, as `SampleDraw.sizes`."""
+    kinds = emails.values_list("prediction__department", "prediction__model_version", "prediction__withheld")
+    return [list(row) for row in kinds.annotate(n=Count("pk")).order_by()]
 
 
 def _strata(emails: QuerySet[Email], design: str) -> dict[str, list[int]]:
@@ -133,7 +159,10 @@ def _allocate(populations: dict[str, int], size: int) -> dict[str, int]:
 
 
 def close_draws(*, now: datetime | None = None) -> list[SampleDraw]:
-    """Close the draws that are answered whole or older than OPEN_DAYS; what is left of those leaves the queue."""
+    """Close the draws that are answered whole or older than OPEN_DAYS.
+
+    What is left of those leaves the queue, but for what waits for a person anyway: that goes back to where it was.
+    """
     now = now or timezone.now()
     closed = []
     for draw in SampleDraw.objects.filter(closed_at=None):
@@ -142,8 +171,9 @@ def close_draws(*, now: datetime | None = None) -> list[SampleDraw]:
         if waiting.exists() and not over:
             continue
         with transaction.atomic():
-            _release(list(waiting.filter(prediction__withheld=True)))
-            waiting.filter(source=Source.WEEKLY).update(
+            drawn = waiting.filter(source=Source.WEEKLY, flagged=False)
+            _release(drawn.exclude(origin="", prediction__withheld=False))
+            drawn.filter(source=Source.WEEKLY).update(
                 status=ReviewItem.Status.DONE, done_at=now, holder=None, lease="", lease_until=None
             )
             draw.closed_at = now
@@ -152,10 +182,10 @@ def close_draws(*, now: datetime | None = None) -> list[SampleDraw]:
     return closed
 
 
-def _release(items: Sequence[ReviewItem]) -> None:
-    """Those that wait for a person anyway go back to the queue they would have been in."""
-    queue = queue_of(Source.LOW_CONFIDENCE)
+def _release(items: QuerySet[ReviewItem]) -> None:
+    """Back to the queue they were taken from; what became unsure since then to that of low confidence."""
     for item in items:
-        item.source, item.blind, item.priority = Source.LOW_CONFIDENCE, queue.blind, queue.priority
+        queue = queue_of(item.origin or Source.LOW_CONFIDENCE)
+        item.source, item.blind, item.priority = queue.source, queue.blind, queue.priority
         item.position = position(queue.order, item)
         item.save(update_fields=["source", "blind", "priority", "position"])

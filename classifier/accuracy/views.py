@@ -16,6 +16,7 @@ from classifier.accuracy.presenting import figure
 from classifier.accuracy.queries import weeks
 from classifier.models import SamplePlan
 from reviewdesk.audit.services import record
+from reviewdesk.csv_cells import csv_cells
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN, REVIEWER
@@ -34,6 +35,10 @@ class SpanForm(forms.Form):
     days = forms.TypedChoiceField(coerce=int, choices=[(d, d) for d in SPANS], required=False)
 
 
+class MoreForm(forms.Form):
+    after = forms.IntegerField(required=False)
+
+
 def _days(request: DeskRequest) -> int:
     return checked(SpanForm(request.GET))["days"] or USUAL_DAYS
 
@@ -47,6 +52,7 @@ def accuracy(request: DeskRequest) -> HttpResponse:
     context = {
         "latest": latest,
         "below": latest is not None and latest.subtype.value is not None and latest.subtype.value < plan.bar,
+        "after": latest.draws[-1].pk if latest else None,
         "closes": latest and latest.draws[-1].created_at + timedelta(days=sampling.OPEN_DAYS),
         "plan": plan,
         "size": sampling.sample_size(),
@@ -70,7 +76,7 @@ def accuracy_table(request: DeskRequest, slug: str) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{slug}.csv"'
     writer = csv.writer(response)
     writer.writerow(table.columns)
-    writer.writerows(["" if value is None else value for value in row.cells] for row in table.rows)
+    writer.writerows(csv_cells(row.cells) for row in table.rows)
     return response
 
 
@@ -83,8 +89,8 @@ def accuracy_emails(request: DeskRequest) -> HttpResponse:
 @require_POST
 @for_roles(ADMIN)
 def sample_more(request: DeskRequest) -> HttpResponse:
-    """The first sample of this week, or another round of the latest."""
-    draw = sampling.draw_weekly_sample() or sampling.draw_more(by=request.user)
+    """The first sample of this week, or another round of the latest; once for each page that was looked at."""
+    draw = sampling.draw_now(by=request.user, after=checked(MoreForm(request.POST))["after"])
     messages.info(request, f"{draw.size} of {draw.population} emails are drawn and wait in the review queue.")
     return redirect("accuracy")
 

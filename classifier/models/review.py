@@ -55,6 +55,12 @@ class ReviewItem(models.Model):
     copies = models.PositiveSmallIntegerField(default=0, help_text="Near-copies that were open before it.")
     draw = models.ForeignKey(SampleDraw, models.PROTECT, null=True, related_name="items")
     stratum = models.CharField(max_length=40, blank=True)
+    origin = models.CharField(
+        max_length=16,
+        choices=Source,
+        blank=True,
+        help_text="The queue that a sample took it from and gives it back to.",
+    )
     sampling_probability = models.FloatField(null=True)
     flag_reason = models.CharField(max_length=500, blank=True)
     flagged = models.BooleanField(default=False, help_text="Waits for an admin.")

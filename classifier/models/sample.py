@@ -1,5 +1,7 @@
 """Random samples that the accuracy figure comes from, how they are drawn, and the alerts they raise."""
 
+from datetime import date, timedelta
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -47,6 +49,9 @@ class SampleDraw(models.Model):
     seed = models.BigIntegerField(default=0)
     since = models.DateTimeField()
     until = models.DateTimeField()
+    sizes = models.JSONField(
+        default=list, help_text="Of the week's emails: [department, version, under the threshold, how many]."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     reminded_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True, help_text="Every email was answered, or its time was over.")
@@ -82,3 +87,8 @@ class AccuracyAlert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.department or 'all departments'} at {self.value:.1%}"
+
+    @property
+    def first_week(self) -> date:
+        """None of the samples it rests on is older: they close after two weeks at most."""
+        return (self.opened_at - timedelta(weeks=self.weeks + 2)).date()

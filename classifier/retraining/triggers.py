@@ -4,12 +4,13 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from classifier.accuracy.emails import midnight, predicted
 from classifier.judging import LOW_CONFIDENCE
-from classifier.models import AccuracyAlert, ModelAlias, Prediction, Source, Subtype, TriggerReading
+from classifier.models import AccuracyAlert, ModelAlias, Subtype, TriggerReading
 from classifier.registry.newcomers import revision
 from classifier.registry.queries import PRODUCTION, folder_of
 from ml.drift import BASELINE, LEAST, WINDOW, drift
@@ -70,10 +71,7 @@ def _accuracy() -> Reading:
 
 def _recent(since: date, until: date) -> QuerySet:
     """Predictions in force of mail that people wrote, by local day."""
-    made = Prediction.objects.filter(email__prediction=F("pk"), email__automatic="").exclude(
-        email__verification__source=Source.GOLD
-    )
-    return made.annotate(day=TruncDate("created_at")).filter(day__gte=since, day__lt=until)
+    return predicted(midnight(since), midnight(until)).annotate(day=TruncDate("created_at"))
 
 
 def _drift(today: date) -> Reading:

@@ -38,22 +38,32 @@ def open_if_unsure(*, email: Email, prediction: Prediction) -> ReviewItem | None
     return _open(email, prediction, Source.LOW_CONFIDENCE, reason)
 
 
+LENT = (Source.LOW_CONFIDENCE, Source.UNREADABLE, Source.OUT_OF_SCOPE)  # queues that a sample may take items from
+
+
 def open_for_sample(email: Email, *, draw: SampleDraw, stratum: str, probability: float) -> None:
-    """Put an email into a random sample; one that a reviewer has answered already counts with that answer."""
+    """Put an email into a random sample; one that a reviewer has answered already counts with that answer.
+
+    What waits as unsure is taken over and remembers its queue; what waits for another reason stays where it is, and
+    its answer counts.
+    """
     reason = f"weekly sample: {draw.size} of {draw.population}, week of {draw.week:%d %b}"
     fields = {"draw": draw, "stratum": stratum, "sampling_probability": probability}
+    answered = confirmed(Verification.objects.filter(email=email)).exclude(source=Source.AGENT).order_by("-id").first()
     waiting = list(ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN).order_by("seat"))
     queue = queue_of(Source.WEEKLY)
-    for item in waiting:
-        if item.source != Source.EXPERIMENT:  # blind as well, and the test needs its answer
-            item.source, item.blind, item.priority = Source.WEEKLY, queue.blind, queue.priority
-        item.position, item.reason = position(queue.order, item), f"{reason}; {item.reason}"[:200]
+    for item in waiting if answered is None else []:
+        if item.source in LENT and not item.flagged:
+            item.origin, item.source, item.blind, item.priority = (
+                item.source,
+                Source.WEEKLY,
+                queue.blind,
+                queue.priority,
+            )
+            item.position, item.reason = position(queue.order, item), f"{reason}; {item.reason}"[:200]
         for name, value in fields.items():
             setattr(item, name, value)
-        item.save(update_fields=["source", "blind", "priority", "position", "reason", *fields])
-    if waiting:
-        return
-    answered = confirmed(Verification.objects.filter(email=email)).exclude(source=Source.AGENT).order_by("-id").first()
+        item.save(update_fields=["origin", "source", "blind", "priority", "position", "reason", *fields])
     if answered is not None:
         ReviewItem.objects.create(
             email=email,
@@ -64,9 +74,9 @@ def open_for_sample(email: Email, *, draw: SampleDraw, stratum: str, probability
             done_at=answered.created_at,
             **fields,
         )
-        return
-    assert email.prediction is not None, "only classified emails are drawn"
-    _open(email, email.prediction, Source.WEEKLY, reason, **fields)
+    elif not waiting:
+        assert email.prediction is not None, "only classified emails are drawn"
+        _open(email, email.prediction, Source.WEEKLY, reason, **fields)
 
 
 def open_for_experiment(email: Email, prediction: Prediction, reason: str) -> None:

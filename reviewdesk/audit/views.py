@@ -10,6 +10,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 
 from reviewdesk.audit.queries import PAGE, Filters, actions, events, walk
+from reviewdesk.csv_cells import csv_cells
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN, User
 
@@ -65,4 +66,4 @@ def _lines(filters: Filters) -> Iterator[str]:
     for e in walk(filters):
         person = e.actor.username if e.actor else ""
         detail = json.dumps(e.detail, ensure_ascii=False)
-        yield writer.writerow([e.at.isoformat(), person, e.action, e.object_type, e.object_id, detail])
+        yield writer.writerow(csv_cells([e.at.isoformat(), person, e.action, e.object_type, e.object_id, detail]))

@@ -17,6 +17,7 @@ from abtests.statistics import pair_evidence
 from classifier.models import Department, ModelVersion
 from classifier.registry.queries import aliases
 from reviewdesk.audit.models import AuditEvent
+from reviewdesk.csv_cells import csv_cells
 from reviewdesk.experiments import services as desk
 from reviewdesk.experiments.forms import (
     GUARDRAILS,
@@ -130,7 +131,7 @@ def experiment_report(request: DeskRequest, slug: str, form: str) -> HttpRespons
         response = HttpResponse(content_type="text/csv; charset=utf-8")
         writer = csv.writer(response)
         writer.writerow(["figure", "value"])
-        writer.writerows(flat(found))
+        writer.writerows(csv_cells(row) for row in flat(found))
     response["Content-Disposition"] = f'attachment; filename="{slug}.{form}"'
     return response
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from classifier.accuracy import alerts
 from classifier.accuracy.queries import by_department, by_version, week_of, weeks
-from classifier.accuracy.sampling import close_draws, draw_more, draw_weekly_sample
+from classifier.accuracy.sampling import close_draws, draw_now, draw_weekly_sample
 from classifier.models import (
     AccuracyAlert,
     Department,
@@ -21,6 +21,7 @@ from classifier.models import (
     Verification,
 )
 from classifier.review import leases
+from classifier.review.opening import flag
 from classifier.review.services import verify
 from reviewdesk.errors import Conflict, DeskError
 from tests.classifier.test_review import answer
@@ -86,7 +87,7 @@ def test_another_round_takes_what_the_first_left(admin, reviewer):
     for _ in range(15):
         make_classified()
     first = draw_weekly_sample(size=10)
-    second = draw_more(by=admin)
+    second = draw_now(by=admin, after=first.pk)
     assert (second.week, second.round, second.size) == (first.week, 2, 5)
     assert not drawn(first) & drawn(second)
     answer_all(reviewer, [RIGHT] * 12 + [WRONG] * 3)
@@ -94,12 +95,33 @@ def test_another_round_takes_what_the_first_left(admin, reviewer):
     assert (week.drawn, week.subtype.n) == (15, 15)
     assert week.subtype.value == pytest.approx(0.8)
     with pytest.raises(Conflict, match="Every email of that week"):
-        draw_more(by=admin)
+        draw_now(by=admin, after=second.pk)
 
 
-def test_more_without_a_first_is_refused(admin):
-    with pytest.raises(DeskError, match="draw the first"):
-        draw_more(by=admin)
+def test_a_round_keeps_the_design_of_its_week_and_tells_the_chance_over_both(admin):
+    for n in range(40):
+        make_classified(department="retail" if n < 10 else "it")
+    first = draw_weekly_sample(size=20)
+    SamplePlan.objects.create(design="department", size=10)
+    second = draw_now(by=admin, after=first.pk)
+    assert second.design == "uniform"
+    chances = set(ReviewItem.objects.values_list("draw", "sampling_probability"))
+    assert chances == {(first.pk, 30 / 40), (second.pk, 30 / 40)}
+
+
+def test_without_mail_there_is_nothing_to_draw(admin):
+    with pytest.raises(DeskError, match="nothing to draw from"):
+        draw_now(by=admin, after=None)
+
+
+def test_the_next_week_begins_where_the_last_draw_ended(db):
+    for _ in range(5):
+        make_classified()
+    first = draw_weekly_sample(size=3)
+    assert draw_weekly_sample(size=3, today=first.week + timedelta(days=7)) is None, "all of it is of the first week"
+    late = make_classified()
+    second = draw_weekly_sample(size=3, today=first.week + timedelta(days=7))
+    assert (drawn(second), second.since, second.population) == ({late.pk}, first.until, 1)
 
 
 def test_a_queue_that_was_worked_off_whole_tightens_the_interval(reviewer):
@@ -124,9 +146,10 @@ def test_figures_by_department_and_version(reviewer):
     draw_weekly_sample(size=6)
     answer_all(reviewer, [RIGHT] * 5 + [WRONG])
     found = weeks()
-    (row,) = by_department(found)
-    assert (row.figure.value, row.alarm) == (pytest.approx(5 / 6), None)
-    assert by_version(found) == [("test-model", row.figure)]
+    ((department, figure),) = by_department(found, version=make_version().pk)
+    assert (department.slug, figure.value) == ("it", pytest.approx(5 / 6))
+    assert by_version(found) == [("test-model", figure)]
+    assert by_department(found, version=make_version("another").pk)[0][1].value is None
 
 
 def test_a_sample_closes_when_it_is_answered_and_when_its_time_is_over(reviewer):
@@ -141,6 +164,38 @@ def test_a_sample_closes_when_it_is_answered_and_when_its_time_is_over(reviewer)
     waiting = ReviewItem.objects.filter(status="open")
     assert all(item.prediction.withheld and item.source == "low_confidence" for item in waiting)
     assert week_of([draw]).drawn == 4
+
+
+def test_what_waits_for_a_person_is_given_back_as_it_was(admin, reviewer):
+    """An unreadable email, one that fits nothing, a flagged one, one of a test: a sample never ends their wait."""
+    unsure, unreadable, flagged, tested, sure = make_item(), make_item(), make_item(), make_item(), make_classified()
+    ReviewItem.objects.filter(pk=unreadable.pk).update(source="unreadable")
+    ReviewItem.objects.filter(pk=tested.pk).update(source="experiment", blind=True)
+    flag(email=flagged.email, reason="odd")
+    draw_weekly_sample(size=5)
+    flag(email=unsure.email, reason="odd too")
+    close_draws(now=timezone.now() + timedelta(days=15))
+    waiting = dict(ReviewItem.objects.filter(status="open").values_list("pk", "source"))
+    assert waiting == {
+        unsure.pk: "weekly", unreadable.pk: "unreadable", flagged.pk: "low_confidence", tested.pk: "experiment"
+    }  # fmt: skip
+    assert ReviewItem.objects.get(pk=tested.pk).blind
+    assert ReviewItem.objects.get(email=sure).status == "done"
+
+
+def test_answers_after_the_end_do_not_count(reviewer):
+    """Only what was hard stays in the queue after a sample is closed: it would pull the closed week down."""
+    make_classified()
+    make_item()
+    draw = draw_weekly_sample(size=2)
+    give(reviewer, RIGHT)
+    SampleDraw.objects.update(created_at=timezone.now() - timedelta(days=15))
+    close_draws()
+    before = week_of([SampleDraw.objects.get()])
+    make_item()
+    answer_all(reviewer, [WRONG] * ReviewItem.objects.filter(status="open", flagged=False).count())
+    assert len(before.judged) == len(week_of([SampleDraw.objects.get()]).judged) == 1
+    assert draw.size == 2
 
 
 def test_accuracy_below_the_bar_raises_one_alert_and_mails_the_admins(admin, reviewer, production):
@@ -166,6 +221,41 @@ def test_an_alert_ends_with_the_version_it_is_about(admin, reviewer, production)
     assert alerts.update_alerts() == []
     assert AccuracyAlert.objects.get().closed_at is not None
     assert alerts.open_alerts() == []
+
+
+def test_an_alert_stays_while_nothing_new_is_known(admin, reviewer, production):
+    """Neither another round nor a week that nobody answered is an all-clear."""
+    test_accuracy_below_the_bar_raises_one_alert_and_mails_the_admins(admin, reviewer, production)
+    first = SampleDraw.objects.get()
+    for _ in range(5):
+        make_classified()
+    SampleDraw.objects.update(until=timezone.now())
+    draw_now(by=admin, after=first.pk)
+    alerts.watch_accuracy()
+    assert len(alerts.open_alerts()) == 1
+    close_draws(now=timezone.now() + timedelta(days=15))
+    alerts.update_alerts()
+    assert len(alerts.open_alerts()) == 1
+    make_classified()
+    assert draw_weekly_sample(size=1, today=first.week + timedelta(days=7)) is not None
+    close_draws(now=timezone.now() + timedelta(days=15))
+    alerts.update_alerts()
+    assert len(alerts.open_alerts()) == 1, "a closed week without answers"
+
+
+def test_a_department_is_alarmed_while_a_test_shares_its_mail(admin, reviewer, production):
+    """Another version's emails in the same weeks belong to that version; they neither count nor end the count."""
+    for _ in range(4):
+        emails = [make_classified() for _ in range(12)]
+        Prediction.objects.filter(email__in=emails[:2]).update(model_version=make_version("tested"))
+        draw = draw_weekly_sample(size=12)
+        answer_all(reviewer, [WRONG] * 12)
+        close_draws()
+        SampleDraw.objects.filter(pk=draw.pk).update(created_at=timezone.now())
+        for old in SampleDraw.objects.order_by("week"):
+            put_back(old, days=7)
+    raised = {(a.department and a.department.slug, a.n) for a in alerts.update_alerts()}
+    assert ("it", 40) in raised
 
 
 def test_a_good_week_after_a_bad_one_is_pooled_only_within_a_version(reviewer, production):
@@ -198,5 +288,5 @@ def test_reviewers_are_reminded_once(reviewer):
 def test_departments_without_labels_are_listed_without_a_figure(db):
     make_classified()
     draw_weekly_sample(size=1)
-    (row,) = by_department(weeks())
-    assert (row.department, row.figure.value) == (Department.objects.get(), None)
+    rows = by_department(weeks(), version=make_version().pk)
+    assert [(d, p.value) for d, p in rows] == [(Department.objects.get(), None)]

@@ -11,6 +11,7 @@ from classifier.review.services import undo, verify
 from reviewdesk.audit.models import AuditEvent
 from reviewdesk.audit.queries import Filters, events, walk
 from reviewdesk.audit.services import record
+from reviewdesk.csv_cells import csv_cells
 from tests.classifier.test_review import answer
 from tests.factories import make_department, make_item
 
@@ -66,3 +67,7 @@ def test_the_download_is_the_whole_of_what_is_filtered(client, trail, admin):
     text = b"".join(client.get("/settings/audit/audit.csv", {"action": "tag"}).streaming_content).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 125 and {r["action"] for r in rows} == {"tag"} and '"n": 249' in rows[0]["detail"]
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_text():
+    assert csv_cells(["=1+1", "@sum", "-5", -5, None, "fine"]) == ["'=1+1", "'@sum", "'-5", -5, "", "fine"]
