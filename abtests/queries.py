@@ -11,11 +11,13 @@ from abtests.statistics import (
     RATIO_ALPHA,
     Counts,
     Pairs,
+    matched_interval,
     mcnemar_p_value,
     newcombe_interval,
     p_value,
     pair_evidence,
     ratio_p_value,
+    shadow_plan,
 )
 from abtests.verdict import Verdict, pairs_verdict, split_verdict
 from reviewdesk.backends import Remembered
@@ -165,6 +167,25 @@ def _trouble(split: Split | None, found: Sequence[Check]) -> str:
         )
     worse = broken(found)
     return f"Guardrail broken: {worse[0].said}." if worse else ""
+
+
+@dataclass(frozen=True)
+class OneLook:
+    """Two models on the same rows, compared once; `needed`: rows that would show such a difference, None for none."""
+
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+    needed: int | None
+
+
+def one_look(*, rows: int, only_a: int, only_b: int) -> OneLook:
+    """B against A where, of `rows`, one model alone was right on `only_a` and `only_b`."""
+    pairs = Pairs(scored=rows, only_a=only_a, only_b=only_b)
+    needed = None
+    if pairs.difference:
+        needed = shadow_plan((only_a + only_b) / rows, pairs.difference, any_look=False).scored
+    return OneLook(pairs.difference, matched_interval(pairs), mcnemar_p_value(only_a, only_b), needed)
 
 
 def figures(found: Report) -> dict:

@@ -107,6 +107,17 @@ def paired_interval(pairs: Pairs, *, planned: int) -> tuple[float, float] | None
     return pairs.difference - half, pairs.difference + half
 
 
+def matched_interval(pairs: Pairs, confidence: float = 1 - ALPHA) -> tuple[float, float]:
+    """Interval of the difference B − A of a shadow test or of two models on the same rows, for one look.
+
+    Half an email is added to each cell of the two-by-two table. Source: Agresti and Min (2005), matched pairs.
+    """
+    n, only_a, only_b = pairs.scored + 2, pairs.only_a + 0.5, pairs.only_b + 0.5
+    d = (only_b - only_a) / n
+    half = _quantile((1 + confidence) / 2) * sqrt(only_a + only_b - (only_b - only_a) ** 2 / n) / n
+    return max(d - half, -1.0), min(d + half, 1.0)
+
+
 def mean_interval(a: tuple[int, float, float], b: tuple[int, float, float], *, planned: int) -> tuple[float, float]:
     """The same of a difference of means B − A, each arm given as (n, mean, variance)."""
     (n_a, mean_a, variance_a), (n_b, mean_b, variance_b) = a, b

@@ -1,5 +1,6 @@
 """Whether a model was right, by what people answered: for the accuracy figure and for tests between versions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,13 +36,17 @@ def judged(said: dict[int, Prediction], *, until: datetime | None = None) -> lis
 
     Agents' corrections and labels that came with the mail never count.
     """
-    emails, found = list(said), []
+    return [Judged(pk, said[pk], answer) for pk, answer in answers_to(list(said), until=until).items()]
+
+
+def answers_to(emails: Sequence[int], *, until: datetime | None = None) -> dict[int, Verification]:
+    """Email id → what reviewers answered, by `until` where it is given."""
+    found: list[Verification] = []
     for start in range(0, len(emails), CHUNK):
         answers = confirmed(Verification.objects.filter(email__in=emails[start : start + CHUNK]))
         answers = answers.exclude(source__in=[Source.AGENT, Source.GOLD]).select_related("subtype").order_by("pk")
         found += answers if until is None else answers.filter(created_at__lte=until)
-    latest = {a.email_id: a for a in sorted(found, key=_weight)}
-    return [Judged(pk, said[pk], answer) for pk, answer in latest.items()]
+    return {a.email_id: a for a in sorted(found, key=_weight)}
 
 
 def _weight(answer: Verification) -> tuple:

@@ -8,6 +8,7 @@ from classifier.models.mailbox import Mailbox
 from classifier.models.prediction import Prediction
 from classifier.models.queue import DEFAULTS, ReviewQueue
 from classifier.models.registry import Evaluation, ModelAlias, ModelVersion, ServingPeriod
+from classifier.models.retraining import DataSet, Retraining, RetrainingPlan
 from classifier.models.review import Disagreement, ReviewItem, Source, Verification
 from classifier.models.sample import AccuracyAlert, SampleDraw, SamplePlan
 from classifier.models.taxonomy import Department, EmailType, Subtype
@@ -20,6 +21,7 @@ __all__ = [
     "AccuracyAlert",
     "Attachment",
     "Customer",
+    "DataSet",
     "Department",
     "Disagreement",
     "Email",
@@ -31,6 +33,8 @@ __all__ = [
     "ModelAlias",
     "ModelVersion",
     "Prediction",
+    "Retraining",
+    "RetrainingPlan",
     "ReviewItem",
     "ReviewQueue",
     "SampleDraw",

@@ -15,6 +15,7 @@ class TrainingRun(models.Model):
     class Kind(models.TextChoices):
         TRAIN = "train"
         SWEEP = "sweep"
+        RETRAIN = "retrain"
 
     class Status(models.TextChoices):
         WAITING = "waiting"
@@ -45,6 +46,13 @@ class TrainingRun(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind"],
+                condition=models.Q(kind="retrain", status__in=["waiting", "running"]),
+                name="one_retraining_at_a_time",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

@@ -51,6 +51,17 @@ def run_folder(name: str) -> Path:
     return settings.VAR_DIR / "training" / name
 
 
+def training_defaults() -> dict:
+    """What the options of `ml.options.add_training_options` are when nobody says otherwise."""
+    from argparse import ArgumentParser
+
+    from ml.options import add_training_options
+
+    parser = ArgumentParser()
+    add_training_options(parser, data=False)
+    return {k: v for k, v in vars(parser.parse_args([])).items() if k not in ("data", "resume")}
+
+
 def train_version(
     *,
     name: str,

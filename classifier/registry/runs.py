@@ -51,6 +51,11 @@ def ask_for_run(*, name: str, options: dict[str, Any], file: UploadedFile | None
     return run
 
 
+def going(kind: TrainingRun.Kind) -> bool:
+    """Whether a run of this kind waits or runs."""
+    return TrainingRun.objects.filter(kind=kind, status__in=[Status.WAITING, Status.RUNNING]).exists()
+
+
 def cancel(*, run: TrainingRun, by: User | None) -> None:
     """Stop a run; its process notices within seconds. Its checkpoints stay, so that it can be asked for again."""
     waiting = TrainingRun.objects.filter(pk=run.pk, status__in=[Status.WAITING, Status.RUNNING])
@@ -97,7 +102,15 @@ def take(run: TrainingRun) -> bool:
     return bool(taken)
 
 
-def _own(run: TrainingRun) -> QuerySet[TrainingRun]:
+def asked_for(pk: int) -> TrainingRun:
+    """A run that a worker has taken for the calling process."""
+    run = TrainingRun.objects.select_related("user").filter(pk=pk, status=Status.RUNNING).first()
+    if run is None:
+        raise DeskError(f"run {pk} is not to be done; it may have been cancelled")
+    return run
+
+
+def own(run: TrainingRun) -> QuerySet[TrainingRun]:
     """The run's row while it is this process's: a later attempt has it to itself."""
     return TrainingRun.objects.filter(pk=run.pk, status=Status.RUNNING, attempts=run.attempts)
 
@@ -108,7 +121,7 @@ def _launch(run: TrainingRun) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with log_file(run).open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "manage.py", "train", "--run", str(run.pk)],
+            [sys.executable, "manage.py", run.kind, "--run", str(run.pk)],
             cwd=settings.BASE_DIR, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
 
@@ -149,7 +162,7 @@ class RowWatcher:
     def _write(self, progress: Progress) -> None:
         """A busy database costs a line of progress, not the run."""
         try:
-            _own(self._run).update(
+            own(self._run).update(
                 phase=progress.phase[:40], done=progress.done, total=progress.total, history=self._history
             )
         except Error as error:
@@ -173,14 +186,14 @@ def recorded(run: TrainingRun, also: Watch) -> Iterator[Watch]:
     finally:
         stop.set()
         pulse.join()  # before the row ends, or the heartbeat would take its end for a cancellation
-        _own(run).update(ended_at=timezone.now(), **fields)
+        own(run).update(ended_at=timezone.now(), **fields)
 
 
 def _heartbeat(run: TrainingRun, stop: Event) -> None:
     """Keep the row fresh; a run that was cancelled, or that a later attempt took over, ends its process."""
     while not stop.wait(HEARTBEAT):
         try:
-            going = _own(run).update(touched_at=timezone.now())
+            going = own(run).update(touched_at=timezone.now())
         except Error as error:  # busy or away for a moment: the next beat will do
             logger.warning("run %s: no heartbeat, %s", run.pk, error)
             connection.close()

@@ -15,6 +15,7 @@ from abtests.statistics import (
     always_valid_interval,
     difference,
     labels_an_arm,
+    matched_interval,
     mcnemar_p_value,
     newcombe_interval,
     p_value,
@@ -53,6 +54,21 @@ def test_the_recorded_test_of_the_customer():
 def test_mcnemar_is_that_of_statsmodels(b, c):
     expected = mcnemar([[0, b], [c, 0]], exact=True).pvalue if b + c else 1.0
     assert mcnemar_p_value(b, c) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("rows", "discordant", "gain"), [(200, 0.1, 0.02), (2_000, 0.06, 0.02), (2_000, 0.3, 0.0)])
+def test_the_matched_interval_covers_what_it_says(rows, discordant, gain):
+    shares = [(discordant - gain) / 2, (discordant + gain) / 2, 1 - discordant]
+    drawn = np.random.default_rng(5).multinomial(rows, shares, size=4_000)
+    found = [matched_interval(Pairs(rows, int(a), int(b))) for a, b, _ in drawn]
+    assert 0.94 <= np.mean([low <= gain <= high for low, high in found]) <= 0.97
+
+
+def test_the_matched_interval_of_its_source():
+    """Agresti and Min (2005), table 1: 794 × 150 / 86 × 570 of 1,600: −0.040 is the difference of the margins."""
+    low, high = matched_interval(Pairs(1_600, 150, 86))
+    assert (low + high) / 2 == pytest.approx(-0.04, abs=1e-4)
+    assert (low, high) == pytest.approx((-0.0587, -0.0212), abs=2e-4)
 
 
 @pytest.mark.parametrize(("units", "weights"), [((520, 480), (0.5, 0.5)), ((8_900, 1_100), (0.9, 0.1))])

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from classifier.models import TrainingRun
-from classifier.registry.building import check_free, run_folder, train_version
-from classifier.registry.runs import begin, recorded
+from classifier.registry.building import check_free, run_folder, train_version, training_defaults
+from classifier.registry.runs import asked_for, begin, recorded
 from classifier.retraining.formats import write
 from classifier.retraining.rows import label_rows, latest_snapshot
 from ml.data import Example, read_examples
@@ -31,13 +31,13 @@ class Command(DeskCommand):
 
         if self._called_from_command_line:  # type: ignore[attr-defined]
             lower_priority()
-        run = self._asked_for(options["run"]) if options["run"] else self._own(options)
+        run = asked_for(options["run"]) if options["run"] else self._own(options)
         bar = Bar()
         with recorded(run, bar if self.progress(options) else unwatched) as watch:
             version = train_version(
                 name=run.name,
                 examples=_examples(run),
-                options=self._defaults() | run.options,
+                options=training_defaults() | run.options,
                 trained_by=run.user.username if run.user else "manage.py train",
                 again=run.attempts > 1,
                 watch=watch,
@@ -58,26 +58,10 @@ class Command(DeskCommand):
         if not options["data"] or not options["name"]:
             raise DeskError("--data and --name are needed")
         check_free(options["name"])
-        kept = {k: v for k, v in options.items() if k in self._defaults()}
+        kept = {k: v for k, v in options.items() if k in training_defaults()}
         run = begin(name=options["name"], options=kept, filename=options["data"].name[:255])
         run.path = options["data"]  # type: ignore[attr-defined]
         return run
-
-    def _asked_for(self, pk: int) -> TrainingRun:
-        run = TrainingRun.objects.select_related("user").filter(pk=pk, status=TrainingRun.Status.RUNNING).first()
-        if run is None:
-            raise DeskError(f"run {pk} is not to be done; it may have been cancelled")
-        return run
-
-    def _defaults(self) -> dict[str, Any]:
-        from argparse import ArgumentParser
-
-        from ml.options import add_training_options
-
-        parser = ArgumentParser()
-        add_training_options(parser, data=False)
-        found = vars(parser.parse_args([]))
-        return {k: v for k, v in found.items() if k not in ("data", "resume")}
 
 
 def _examples(run: TrainingRun) -> list[Example]:

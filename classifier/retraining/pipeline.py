@@ -1,0 +1,200 @@
+"""A retraining from labels to verdict: asked for, done by its own process, and promoted where it passes the gate."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from abtests.queries import active
+from classifier.models import (
+    DataSet,
+    ModelAlias,
+    ModelVersion,
+    Retraining,
+    RetrainingPlan,
+    TrainingRun,
+    TriggerReading,
+    Verification,
+)
+from classifier.registry.building import check_free, train_version
+from classifier.registry.queries import PRODUCTION, folder_of
+from classifier.registry.runs import Status, going, own
+from classifier.registry.services import promote
+from classifier.registry.serving import load, production_version
+from classifier.retraining.datasets import build_data_set, file_of, seen_by, text_key
+from classifier.retraining.gate import compare, rule
+from classifier.retraining.gold import gold_check
+from classifier.retraining.rows import latest_snapshot
+from ml.data import Example, read_examples
+from ml.progress import Watch
+from ml.splitting import TEST
+from reviewdesk.audit.services import record
+from reviewdesk.backends import enqueue
+from reviewdesk.errors import Conflict, DeskError
+from reviewdesk.people.models import User
+
+Trigger, Decision = Retraining.Trigger, Retraining.Decision
+REST = timedelta(days=7)  # between retrainings that nobody asked for
+LEAST_NEW = 100  # labels since the last data set, below which a trigger waits
+MONTHLY_HOUR = 2
+MONTHLY_DAYS = 7  # in which a first of the month that was missed is made up for
+
+
+def plan() -> RetrainingPlan:
+    return RetrainingPlan.objects.first() or RetrainingPlan()
+
+
+def latest_data_set() -> DataSet | None:
+    return DataSet.objects.first()
+
+
+def new_labels() -> int:
+    """Answers in force that the latest data set does not know."""
+    latest = latest_data_set()
+    answers = Verification.objects.filter(action=Verification.Action.CONFIRM, superseded_by=None)
+    return answers.filter(pk__gt=latest.snapshot if latest else 0).count()
+
+
+def ask_for_retraining(
+    *, reason: str = "", by: User | None = None, trigger: str = Trigger.MANUAL, start: bool = True
+) -> Retraining:
+    """Queue a retraining; `start` where a process of its own shall do it, else the caller does.
+
+    Raises Conflict while another is going, DeskError without labels, or where people and gold labels contradict;
+    BackendError without a model in production.
+    """
+    if not Verification.objects.filter(action=Verification.Action.CONFIRM).exists():
+        raise DeskError("Nobody has labelled an email yet; there is nothing to train on.")
+    gold_check().refuse()
+    production_version()
+    options = {"frozen": plan().frozen}
+    try:
+        with transaction.atomic():
+            run = TrainingRun.objects.create(kind=TrainingRun.Kind.RETRAIN, name=_free_name(), user=by, options=options)
+            retraining = Retraining.objects.create(run=run, trigger=trigger, reason=reason[:300])
+            record(action="retrain", target=retraining, actor=by, trigger=trigger, reason=reason, name=run.name)
+            if start:
+                enqueue("classifier.start_training")
+    except IntegrityError:
+        raise Conflict("A retraining is going already; wait for it, or cancel it.") from None
+    return retraining
+
+
+def _free_name() -> str:
+    day = timezone.localdate()
+    for n in range(1, 100):
+        name = f"retrain-{day:%Y-%m-%d}" + (f"-{n}" if n > 1 else "")
+        if (
+            not TrainingRun.objects.filter(name=name).exists()
+            and not ModelVersion.objects.filter(version=name).exists()
+        ):
+            check_free(name)
+            return name
+    raise DeskError("A hundred retrainings were asked for today; go on tomorrow.")
+
+
+def start_due(*, now: datetime | None = None) -> Retraining | None:
+    """Ask for the retraining that is due by the calendar or by a trigger; None for none."""
+    now = timezone.localtime(now)
+    if not plan().automatic or going(TrainingRun.Kind.RETRAIN):
+        return None
+    last = Retraining.objects.first()
+    trigger = _due(last.created_at if last else None, now)
+    if trigger is None:
+        return None
+    try:
+        return ask_for_retraining(trigger=trigger, reason=_reading(trigger))
+    except DeskError:  # another process was quicker, or it is refused, which the page says
+        return None
+
+
+def _due(last: datetime | None, now: datetime) -> str | None:
+    fresh = new_labels()
+    first = now.replace(day=1, hour=MONTHLY_HOUR, minute=0, second=0, microsecond=0)
+    if fresh and first <= now < first + timedelta(days=MONTHLY_DAYS) and (last is None or last < first):
+        return Trigger.MONTHLY
+    if fresh < LEAST_NEW or (last is not None and last > now - REST):
+        return None
+    fired = TriggerReading.objects.filter(fired=True, day__gte=now.date() - timedelta(days=1)).order_by("-day", "pk")
+    return next((reading.trigger for reading in fired), None)
+
+
+def _reading(trigger: str) -> str:
+    reading = TriggerReading.objects.filter(trigger=trigger, fired=True).first()
+    return reading.detail if reading else ""
+
+
+def work(retraining: Retraining, *, options: dict, watch: Watch) -> Retraining:
+    """Do a retraining whose run is this process's: data set, training, comparison, verdict; goes on where it stopped."""
+    run = retraining.run
+    if retraining.data_set is None:
+        data_set = build_data_set(
+            snapshot=latest_snapshot(), production=production_version(), parent=latest_data_set(), watch=watch
+        )
+        Retraining.objects.filter(pk=retraining.pk).update(data_set=data_set)
+        retraining.data_set = data_set
+    examples = read_examples(file_of(retraining.data_set))
+    version = train_version(
+        name=run.name,
+        examples=examples,
+        options={**options, "test": 0.0},  # the data set says which rows are held out
+        trained_by=run.user.username if run.user else f"retraining, {retraining.get_trigger_display().lower()}",
+        again=run.attempts > 1,
+        watch=watch,
+    )
+    run.version = version
+    _decide(retraining, version, [e for e in examples if e.split == TEST], watch)
+    return retraining
+
+
+def _decide(retraining: Retraining, version: ModelVersion, held_out: list[Example], watch: Watch) -> None:
+    from ml.predictor import Predictor
+
+    production, rules = production_version(), plan()
+    seen = seen_by(production)
+    rows = [e for e in held_out if text_key(e.department, e.subject, e.body) not in seen]
+    new = Predictor(folder_of(version), settings.CLASSIFIER_RUNTIME)
+    found = compare(load(production).predictor, new, rows, watch=watch)
+    ruling = rule(found, gain=rules.gain)
+    retraining.compared_with, retraining.comparison = production, found.figures if found.n else {}
+    retraining.decision, retraining.sentence = ruling.decision, ruling.sentence
+    with transaction.atomic():
+        if ruling.decision == Decision.PASSED and rules.promotes:
+            _promote(retraining, version, production)
+        retraining.save(update_fields=["compared_with", "comparison", "decision", "sentence"])
+        record(
+            action="decide retraining",
+            target=retraining,
+            actor=None,
+            decision=retraining.decision,
+            why=retraining.sentence,
+        )
+
+
+def _promote(retraining: Retraining, version: ModelVersion, production: ModelVersion) -> None:
+    """Let it serve, unless what it was compared with serves no more or a test has it as its control."""
+    alias = ModelAlias.objects.select_for_update().select_related("version").get(name=PRODUCTION)
+    tested = next((a.experiment.name for a in active.get()), None)
+    if not own(retraining.run).exists():
+        raise Conflict("The run was cancelled.")
+    if alias.version_id != production.pk:
+        retraining.sentence += f" {alias.version} was promoted meanwhile, so nothing was changed."
+    elif tested is not None:
+        retraining.sentence += f" The test “{tested}” is going, so nothing was changed; promote it by hand after that."
+    else:
+        promote(version=version, reason=f"retraining: {retraining.sentence}")
+        retraining.decision = Decision.PROMOTED
+
+
+def promote_by_hand(*, retraining: Retraining, reason: str, by: User) -> None:
+    """Let the new model serve against or without the gate's word. Raises DeskError without a reason."""
+    if not reason.strip():
+        raise DeskError("Say why; it is kept with the promotion.", fields={"reason": ["is missing"]})
+    version = retraining.run.version
+    if version is None or retraining.run.status != Status.DONE:
+        raise DeskError("This retraining has no model to promote.")
+    with transaction.atomic():
+        promote(version=version, by=by, reason=reason)
+        Retraining.objects.filter(pk=retraining.pk).update(decision=Decision.BY_HAND)
+        record(action="promote by hand", target=retraining, actor=by, reason=reason, gate=retraining.decision)
