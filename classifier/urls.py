@@ -6,7 +6,8 @@ from classifier import taxonomy_views as taxonomy
 from classifier.accuracy import views as accuracy
 from classifier.intake import views as intake
 from classifier.registry import views as registry
-from classifier.retraining import views as retraining
+from classifier.retraining import retraining_views as retraining
+from classifier.retraining import views as exports
 from classifier.review import insight_views as insight
 from classifier.review import queue_views as queues
 from classifier.review import views as review
@@ -48,7 +49,14 @@ urlpatterns = [
     path("imports/broken/", intake.broken, name="import-broken"),
     path("emails/<int:pk>/html/", intake.email_html, name="email-html"),
     path("attachments/<int:pk>/", intake.attachment, name="attachment"),
+    path("retraining/", retraining.retraining, name="retraining"),
     path("retraining/check/", retraining.triggers_check, name="triggers-check"),
+    path("retraining/start/", retraining.retrain, name="retrain"),
+    path("retraining/plan/", retraining.retraining_plan, name="retraining-plan"),
+    path("retraining/<int:pk>/", retraining.retraining_run, name="retraining-run"),
+    path("retraining/<int:pk>/promote/", retraining.retraining_promote, name="retraining-promote"),
+    path("retraining/<int:pk>/cancel/", retraining.retraining_cancel, name="retraining-cancel"),
+    path("retraining/data/<int:pk>/", retraining.data_set_download, name="data-set-download"),
     path("accuracy/", accuracy.accuracy, name="accuracy"),
     path("accuracy/emails/", accuracy.accuracy_emails, name="accuracy-emails"),
     path("accuracy/more/", accuracy.sample_more, name="sample-more"),
@@ -64,8 +72,7 @@ urlpatterns = [
     path("models/<str:version>/promote/", registry.promote_model, name="model-promote"),
     path("models/<str:version>/thresholds/", registry.apply_thresholds, name="model-thresholds"),
     re_path(r"^models/(?P<version>[^/]+)/(?P<move>test|archive|restore)/$", registry.move_model, name="model-move"),
-    path("retraining/", retraining.retraining, name="retraining"),
-    path("retraining/exports/add/", retraining.export_add, name="export-add"),
-    path("retraining/exports/<int:pk>/", retraining.export_row, name="export-row"),
-    path("retraining/exports/<int:pk>/file/", retraining.export_download, name="export-download"),
+    path("retraining/exports/add/", exports.export_add, name="export-add"),
+    path("retraining/exports/<int:pk>/", exports.export_row, name="export-row"),
+    path("retraining/exports/<int:pk>/file/", exports.export_download, name="export-download"),
 ]

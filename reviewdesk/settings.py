@@ -164,6 +164,7 @@ CELERY_BEAT_SCHEDULE = {
     "labels that may be wrong": {"task": "classifier.open_second_looks", "schedule": 24 * 3600.0},
     "weekly sample": {"task": "classifier.draw_weekly_sample", "schedule": 3600.0},
     "what calls for a retraining": {"task": "classifier.check_triggers", "schedule": 6 * 3600.0},
+    "retraining that is due": {"task": "classifier.start_due_retraining", "schedule": 3600.0},
     "tests between models": {"task": "abtests.watch", "schedule": 120.0},
     "accuracy and its alerts": {"task": "classifier.watch_accuracy", "schedule": 3600.0},
 }

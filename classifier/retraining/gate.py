@@ -29,6 +29,7 @@ class Comparison:
     def figures(self) -> dict:
         look = one_look(rows=self.n, only_a=self.only_old, only_b=self.only_new)
         return asdict(self) | {
+            "old_rate": self.old / self.n, "new_rate": self.new / self.n,
             "difference": look.difference, "interval": list(look.interval), "p": look.p_value, "needed": look.needed
         }  # fmt: skip
 

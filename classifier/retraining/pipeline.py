@@ -17,7 +17,7 @@ from classifier.models import (
     TriggerReading,
     Verification,
 )
-from classifier.registry.building import check_free, train_version
+from classifier.registry.building import train_version
 from classifier.registry.queries import PRODUCTION, folder_of
 from classifier.registry.runs import Status, going, own
 from classifier.registry.services import promote
@@ -85,11 +85,8 @@ def _free_name() -> str:
     day = timezone.localdate()
     for n in range(1, 100):
         name = f"retrain-{day:%Y-%m-%d}" + (f"-{n}" if n > 1 else "")
-        if (
-            not TrainingRun.objects.filter(name=name).exists()
-            and not ModelVersion.objects.filter(version=name).exists()
-        ):
-            check_free(name)
+        known = TrainingRun.objects.filter(name=name).exists() or ModelVersion.objects.filter(version=name).exists()
+        if not known and not (settings.MODELS_DIR / name).exists():
             return name
     raise DeskError("A hundred retrainings were asked for today; go on tomorrow.")
 

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from classifier.retraining import exports, triggers
+from classifier.retraining import exports, pipeline, triggers
 
 
 @shared_task(name="classifier.write_export")
@@ -18,3 +18,8 @@ def sweep_exports() -> None:
 @shared_task(name="classifier.check_triggers")
 def check_triggers() -> None:
     triggers.check_triggers()
+
+
+@shared_task(name="classifier.start_due_retraining")
+def start_due_retraining() -> None:
+    pipeline.start_due()

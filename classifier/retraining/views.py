@@ -1,47 +1,22 @@
-"""The retraining page: the labels gathered so far, and their exports."""
+"""Exports of the labels: asked for, watched, downloaded."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from django.contrib import messages
-from django.db.models import Count
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from classifier.models import Email, Export, Source
-from classifier.retraining import exports, triggers
+from classifier.models import Export
+from classifier.retraining import exports
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN
 
 BLOCK = 2**16
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
-
-
-@for_roles(ADMIN)
-def retraining(request: DeskRequest) -> HttpResponse:
-    labelled = Email.objects.filter(verification__isnull=False)
-    counts = dict(labelled.values_list("verification__source").annotate(n=Count("pk")).order_by())
-    context = {
-        "triggers": triggers.latest(),
-        "history": triggers.history(),
-        "sources": [(label, counts.get(value, 0)) for value, label in Source.choices],
-        "total": sum(counts.values()),
-        "formats": Export.Format.choices,
-        "exports": Export.objects.select_related("created_by")[: exports.KEPT],
-    }
-    return render(request, "classifier/retraining.html", context)
-
-
-@require_POST
-@for_roles(ADMIN)
-def triggers_check(request: DeskRequest) -> HttpResponse:
-    """Read the triggers now instead of at the scheduler's next turn."""
-    fired = sum(reading.fired for reading in triggers.check_triggers())
-    messages.info(request, f"{fired} of them call for a retraining." if fired else "Nothing calls for a retraining.")
-    return redirect("retraining")
 
 
 @require_POST

@@ -1,6 +1,8 @@
 """Retrainings: the gate's rules, when one starts, and the way from people's answers to promotion on the shipped mail."""
 
+import gzip
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from django.conf import settings
@@ -42,7 +44,7 @@ Decision = Retraining.Decision
         (2_600, 20, 60, "kept", "better, but not by the 2 points asked for"),
         (2_600, 90, 20, "kept", "worse"),
         (2_600, 50, 55, "kept", "it cannot be the 2 points asked for better"),
-        (2_000, 120, 150, "kept", "that may be chance; about 4,500 more labels would settle it"),
+        (2_000, 120, 150, "kept", "that may be chance; about 13,000 more labels would settle it"),
         (2_000, 300, 300, "kept", "no gain to be seen"),
         (1_900, 0, 200, "undecided", "2,000 rows are asked for: about 500 more labels"),
         (0, 0, 0, "undecided", "No test row to compare on; 2,000 are asked for: about 10,000 more labels"),
@@ -182,7 +184,7 @@ def answered(mail: list[Example], department: Department, *, wrongly: bool = Fal
 
 
 @pytest.mark.timeout(300)
-def test_from_answers_to_promotion_and_a_worse_one_is_refused(desk, mail, capsys, admin):
+def test_from_answers_to_promotion_and_a_worse_one_is_refused(desk, mail, capsys, admin, client):
     from classifier.registry import serving
 
     answered(mail, desk)
@@ -212,9 +214,46 @@ def test_from_answers_to_promotion_and_a_worse_one_is_refused(desk, mail, capsys
     assert serving.production_version() == first.run.version, "the better one goes on serving"
     with pytest.raises(DeskError, match="Say why"):
         promote_by_hand(retraining=second, reason=" ", by=admin)
-    promote_by_hand(retraining=second, reason="the customer insists", by=admin)
+    client.force_login(admin)
+    page = client.get(f"/retraining/{second.pk}/").content.decode()
+    assert "Kept current" in page and "Promote by hand, because" in page and f"Data set <code>{second.data_set}" in page
+    assert "Grew from 1 earlier" in page
+    client.post(f"/retraining/{second.pk}/promote/", {"reason": "the customer insists"})
     second.refresh_from_db()
     assert (second.decision, ServingPeriod.objects.first().reason) == (Decision.BY_HAND, "the customer insists")
+
+    page = client.get("/retraining/").content.decode()
+    assert "Promoted by hand" in page and "Better than production by" in page
+    rows = gzip.decompress(client.get(f"/retraining/data/{first.data_set.pk}/").getvalue())
+    assert sha256(rows).hexdigest() == first.data_set.sha256
+
+
+def test_it_is_asked_for_watched_and_cancelled_on_the_page(production, client, admin):
+    client.force_login(admin)
+    assert "Nobody has labelled an email yet" in client.get("/retraining/").content.decode()
+    assert "Nobody has labelled" in client.post("/retraining/start/").content.decode()
+    labelled(2)
+    assert "<strong>2</strong>" in client.get("/retraining/").content.decode()
+    found = client.post("/retraining/start/", {"reason": "new wording"}, follow=True)
+    retraining = Retraining.objects.get()
+    assert found.redirect_chain[-1][0] == f"/retraining/{retraining.pk}/"
+    assert (retraining.run.user, retraining.reason, retraining.trigger) == (admin, "new wording", "manual")
+    TrainingRun.objects.update(status="running", phase="embedding", done=3, total=9)
+    panel = client.get(f"/retraining/{retraining.pk}/", headers={"HX-Request": "true"}).content.decode()
+    assert "Embedding: 3 of 9" in panel and 'hx-trigger="every 1s"' in panel and panel.count("hx-get") == 1
+    assert "is going: embedding" in client.get("/retraining/").content.decode()
+    assert client.post("/retraining/start/").status_code == 409
+    client.post(f"/retraining/{retraining.pk}/cancel/")
+    assert TrainingRun.objects.get().status == "cancelled"
+
+
+def test_the_plan_is_changed_and_bad_values_are_refused(client, admin):
+    client.force_login(admin)
+    client.post("/retraining/plan/", {"gain": "0.03", "frozen": "on"})
+    plan = RetrainingPlan.objects.get()
+    assert (plan.gain, plan.automatic, plan.promotes, plan.frozen) == (0.03, False, False, True)
+    assert client.post("/retraining/plan/", {"gain": "2"}).status_code == 400
+    assert "It starts on request alone" in client.get("/retraining/").content.decode()
 
 
 def test_one_class_fails_with_its_reason_and_keeps_what_serves(desk, mail):
