@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 from django.urls import reverse
 
+from classifier.accuracy.alerts import current_alerts
 from classifier.models import Thread
 from classifier.review.queries import open_count
 from responses.inbox.access import threads_for
@@ -63,4 +64,5 @@ def rail(request: HttpRequest) -> dict:
         for label, name, key, roles in PLACES
         if user.roles & set(roles)
     ]
-    return {"rail": places, "paused": paused(), "settings_tabs": SETTINGS_TABS}
+    alerts = [] if ADMIN not in user.roles or request.path.startswith(reverse("accuracy")) else current_alerts.get()
+    return {"rail": places, "paused": paused(), "accuracy_alerts": alerts, "settings_tabs": SETTINGS_TABS}

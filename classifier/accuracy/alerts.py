@@ -12,6 +12,7 @@ from classifier.accuracy.queries import evaluated, week_of, weeks
 from classifier.accuracy.sampling import OPEN_DAYS, close_draws, sample_plan
 from classifier.models import AccuracyAlert, Department, ModelAlias, ModelVersion, SampleDraw
 from classifier.registry.queries import PRODUCTION
+from reviewdesk.backends import Remembered
 from reviewdesk.people.models import ADMIN, REVIEWER, User
 
 REMIND_DAYS = 5  # after the draw, and while something is left
@@ -26,6 +27,9 @@ def watch_accuracy() -> None:
 
 def open_alerts() -> list[AccuracyAlert]:
     return list(AccuracyAlert.objects.filter(closed_at=None).select_related("version", "department"))
+
+
+current_alerts = Remembered(open_alerts, seconds=10.0)  # the banner of every page asks
 
 
 def update_alerts() -> list[AccuracyAlert]:

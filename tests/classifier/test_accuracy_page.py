@@ -149,6 +149,15 @@ def test_an_open_alert_stands_on_the_page(page, db):
     assert "is 70.0% (60.0% to 79.0%, n = 200, 2 weeks), below the bar of 85%" in page("/accuracy/")
 
 
+def test_an_open_alert_stands_on_every_page_of_an_admin(page, client, reviewer):
+    AccuracyAlert.objects.create(version=make_version(), bar=0.85, weeks=2, value=0.7, low=0.6, high=0.79, n=200)
+    said = "Accuracy is below the bar: 70.0% (60.0% to 79.0%, n = 200), test-model."
+    assert said in page("/models/")
+    assert said not in page("/accuracy/"), "there it stands in full"
+    client.force_login(reviewer)
+    assert said not in page("/review/")
+
+
 def test_merged_subtypes_count_as_one_in_the_table_of_mix_ups(sampled, admin):
     assert len(FIGURES["confusion"](28).rows) >= 1
     it = make_department("it")
