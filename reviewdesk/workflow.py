@@ -27,6 +27,7 @@ from reviewdesk.switches.models import Switch
 from reviewdesk.switches.queries import is_paused
 
 logger = logging.getLogger(__name__)
+DRAFTS_PER_TASK = 10
 
 
 def process(*, ids: Sequence[int]) -> None:
@@ -35,14 +36,15 @@ def process(*, ids: Sequence[int]) -> None:
         note_bounces(ids=ids)
     except Exception:
         logger.exception("bounces could not be noted; the emails go on")
-    classify(ids=ids)
-    draft(ids=ids)
+    asked = classify(ids=ids)
+    _ask_drafter([*asked, *draft(ids=[pk for pk in ids if pk not in asked])])
 
 
-def classify(*, ids: Sequence[int]) -> None:
-    """Classify those that have no prediction, open reviews for the unsure, and note wanted drafts."""
+def classify(*, ids: Sequence[int]) -> list[int]:
+    """Classify those that have no prediction, open reviews for the unsure. Returns those that want a draft."""
+    asked: list[int] = []
     if is_paused(Switch.Part.CLASSIFICATION):
-        return
+        return asked
     for email, answer in classify_emails(emails=claim_unclassified(ids=ids)):
         try:
             if isinstance(answer, Exception):
@@ -53,11 +55,13 @@ def classify(*, ids: Sequence[int]) -> None:
                     prediction = store_prediction(email=now, answer=answer)
                     open_if_unsure(email=now, prediction=prediction)
                     _note_exposure(now, prediction, answer)
-                    if request_draft(email=now):
-                        enqueue("workflow.write_drafts", [now.pk])
+                    wanted = request_draft(email=now)
+            if now is not None and wanted:
+                asked.append(now.pk)
         except Exception:
             logger.exception("email %s could not be classified; it will be tried again", email.pk)
             release(email=email)
+    return asked
 
 
 def _note_exposure(email: Email, prediction: Prediction, answer: Answer) -> None:
@@ -69,12 +73,13 @@ def _note_exposure(email: Email, prediction: Prediction, answer: Answer) -> None
         logger.exception("what a test measured on email %s could not be stored", email.pk)
 
 
-def draft(*, ids: Sequence[int]) -> None:
-    """Ask for drafts where a reply is wanted and none was asked for."""
-    wanted = [
-        email.pk
-        for email in Email.objects.filter(pk__in=list(ids)).select_related("thread")
-        if request_draft(email=email)
-    ]
-    if wanted:
-        enqueue("workflow.write_drafts", wanted)
+def draft(*, ids: Sequence[int]) -> list[int]:
+    """Note that a draft is wanted where a reply is and none was asked for. Returns those."""
+    found = Email.objects.filter(pk__in=list(ids)).select_related("thread")
+    return [email.pk for email in found if request_draft(email=email)]
+
+
+def _ask_drafter(ids: Sequence[int]) -> None:
+    """In small batches, so that several workers share them."""
+    for start in range(0, len(ids), DRAFTS_PER_TASK):
+        enqueue("workflow.write_drafts", list(ids[start : start + DRAFTS_PER_TASK]))

@@ -9,8 +9,9 @@ from rest_framework.decorators import api_view, permission_classes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from classifier.intake.parsed import ParsedEmail
 from classifier.intake.readers import row_email
-from classifier.intake.services import Intake
+from classifier.intake.services import BATCH, Intake, Received
 from classifier.models import Email
 from classifier.visibility import visible
 from reviewdesk.errors import DeskError
@@ -83,31 +84,36 @@ def emails(request: Request) -> Response:
     given = request.data if isinstance(request.data, list) else [request.data]
     if not 0 < len(given) <= MAX_LIST:
         raise DeskError(f"the list has {len(given)} emails; allowed: 1 to {MAX_LIST}")
+    rows = [_parse(row) for row in given]
+    parsed = [row for row in rows if isinstance(row, ParsedEmail)]
     intake = Intake()
-    results = [_receive(intake, index, row) for index, row in enumerate(given)]
+    received = [r for start in range(0, len(parsed), BATCH) for r in intake.receive(parsed[start : start + BATCH])]
+    stored = iter(received)
+    results = [_result(i, next(stored) if isinstance(row, ParsedEmail) else row) for i, row in enumerate(rows)]
     return Response({"results": results}, status=202)
 
 
-def _receive(intake: Intake, index: int, row: Any) -> dict[str, Any]:
+def _parse(row: Any) -> ParsedEmail | dict[str, Any]:
+    """The email, or the errors by field."""
     if not isinstance(row, dict):
-        return _refused(index, {"email": ["is not an object"]})
+        return {"email": ["is not an object"]}
     checked = EmailInput(data=row)
     if not checked.is_valid():
-        return _refused(index, checked.errors)
+        return checked.errors
     try:
-        parsed = row_email({k: str(row[k]) for k in map(str, checked.fields) if row.get(k) is not None})
+        return row_email({k: str(row[k]) for k in map(str, checked.fields) if row.get(k) is not None})
     except ValueError as error:
         field, reason = error.args
-        return _refused(index, {field: [reason]})
-    (received,) = intake.receive([parsed])
-    if received.email is None:
-        field, reason = received.error
-        return _refused(index, {field or "email": [reason]})
-    return {"index": index, "id": received.email.pk, "status": received.status, "errors": {}}
+        return {field: [reason]}
 
 
-def _refused(index: int, errors: Any) -> dict[str, Any]:
-    return {"index": index, "id": None, "status": "rejected", "errors": errors}
+def _result(index: int, outcome: Received | dict[str, Any]) -> dict[str, Any]:
+    if isinstance(outcome, Received):
+        if outcome.email is not None:
+            return {"index": index, "id": outcome.email.pk, "status": outcome.status, "errors": {}}
+        field, reason = outcome.error
+        outcome = {field or "email": [reason]}
+    return {"index": index, "id": None, "status": "rejected", "errors": outcome}
 
 
 @extend_schema(responses=EmailOutput)

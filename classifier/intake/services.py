@@ -1,6 +1,7 @@
 """Stores parsed emails: each exactly once, before anything else happens to it."""
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from hashlib import sha256
 from uuid import uuid4
 
 from django.core.files.base import ContentFile
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from classifier.intake.parsed import ParsedEmail
@@ -21,6 +22,7 @@ from classifier.taxonomy import create_label
 from reviewdesk.backends import enqueue_emails
 from reviewdesk.errors import DeskError
 
+logger = logging.getLogger(__name__)
 BATCH = 100
 
 
@@ -48,7 +50,26 @@ class Intake:
         self._mailboxes: dict[str, Mailbox] = {}
 
     def receive(self, parsed: Sequence[ParsedEmail]) -> list[Received]:
-        """Store a batch in one transaction and ask the worker to go on with the new ones."""
+        """Store a batch in one transaction and ask the worker to go on with the new ones.
+
+        Where the database refuses a row, the batch is stored email by email, so that the others are kept.
+        """
+        counted = self._occurrences.copy()
+        try:
+            return self._store_all(parsed)
+        except (DataError, IntegrityError):
+            self._occurrences, self._mailboxes = counted, {}
+            return [self._store_alone(p) for p in parsed]
+
+    def _store_alone(self, parsed: ParsedEmail) -> Received:
+        try:
+            return self._store_all([parsed])[0]
+        except (DataError, IntegrityError) as error:
+            self._mailboxes = {}
+            logger.exception("an email could not be stored")
+            return Received("rejected", error=("email", f"the database refuses it: {type(error).__name__}"))
+
+    def _store_all(self, parsed: Sequence[ParsedEmail]) -> list[Received]:
         with transaction.atomic():
             received = [self._receive(p) for p in parsed]
             new = [r.email.pk for r in received if r.status == "new" and r.email]

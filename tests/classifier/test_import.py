@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import DataError
 
+from classifier.intake import services
 from classifier.intake.parsed import MAX_MESSAGE_BYTES
 from classifier.models import Attachment, Department, Email, Subtype, Verification
-from tests.factories import make_department
+from tests.factories import make_department, make_parsed
 
 DATA = settings.BASE_DIR.parent / "shared" / "data"
 real_data = pytest.mark.skipif(not DATA.is_dir(), reason="the real data lies beside the project, not in it")
@@ -176,3 +178,23 @@ def test_one_broken_line_costs_only_itself(it, tmp_path, capsys):
     result = run(capsys, tmp_path / "A.JSONL", department="it")
     assert result["new"] == 3
     assert [(r["line"], r["field"]) for r in result["rejected"]] == [(2, ""), (4, "received_at")]
+
+
+def test_a_row_that_the_database_refuses_does_not_take_its_batch_along(db, monkeypatch):
+    make_department()
+    original = services._store
+
+    def refuse(parsed, *args, **kwargs):
+        if parsed.subject == "refused":
+            raise DataError("value too long")
+        return original(parsed, *args, **kwargs)
+
+    monkeypatch.setattr(services, "_store", refuse)
+    batch = [
+        make_parsed(subject=subject, message_id="", sender_address="a@b.example")
+        for subject in ("one", "refused", "one")
+    ]
+    received = services.Intake().receive(batch)
+    assert [r.status for r in received] == ["new", "rejected", "new"]
+    assert received[1].error == ("email", "the database refuses it: DataError")
+    assert Email.objects.count() == 2
