@@ -22,14 +22,15 @@ from pathlib import Path  # noqa: E402
 
 from django.core.management import call_command  # noqa: E402
 
-from benchmarks import comparing, inference, intake, learning, queue, retrieval  # noqa: E402
+from benchmarks import comparing, inference, intake, learning, queue, retraining, retrieval  # noqa: E402
 from classifier.registry.building import ensure_starter  # noqa: E402
 from classifier.registry.queries import folder_of  # noqa: E402
 from classifier.taxonomy import load_starter_taxonomy  # noqa: E402
 
 
 def main(wanted: list[str]) -> None:
-    """Run all benchmarks, or those named: inference, intake, queue, retrieval, learning, comparing."""
+    """Run all benchmarks, or those named: inference, intake, queue, retrieval, learning, comparing,
+    retraining."""
     call_command("migrate", verbosity=0)
     load_starter_taxonomy()
     starter = folder_of(ensure_starter())
@@ -44,6 +45,7 @@ def main(wanted: list[str]) -> None:
     if learning.there():
         tables["learning"] = ("Learning from real questions", lambda: learning.run(work))
         tables["comparing"] = ("Comparing two models on real questions", lambda: comparing.run(work))
+        tables["retraining"] = ("Retraining from answers to real questions", lambda: retraining.run(work))
     for name, (title, run) in tables.items():
         if wanted and name not in wanted:
             continue

@@ -105,9 +105,7 @@ def rows_of(version: ModelVersion) -> tuple[list[Row], str]:
     file = Path(run.file.path) if run is not None and run.file else labels
     if not file.is_file():
         return [], f"nothing: the rows of {version} are not on this desk"
-    return _known(
-        version, read_examples(file)
-    ), run.filename if run is not None and run.file else f"labels of {version}"
+    return _known(version, read_examples(file)), f"the rows of {version}"
 
 
 def seen_by(version: ModelVersion) -> set[str]:

@@ -1,6 +1,9 @@
 """A review item as the page shows it: the mail, the prediction, the choices."""
 
 from dataclasses import dataclass
+from functools import cache
+
+from django.urls import reverse
 
 from classifier.models import Department, Email, EmailType, Prediction, ReviewItem, Subtype
 from ml.quoting import SplitText, split_quoted
@@ -33,6 +36,17 @@ class Choice:
     confidence: float
     rank: int
     chosen: bool
+
+    @property
+    def examples(self) -> str:
+        """Address of emails that show the subtype."""
+        return _examples(self.subtype.pk)
+
+
+@cache
+def _examples(subtype: int) -> str:
+    """Resolved once: an address costs more than the rest of a choice."""
+    return reverse("subtype-examples", args=[subtype])
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
     )
     if answer.action == actions.CONFIRM:
         first = email.verification_id is None and not item.independent
+        wanted = email.wants_reply
         put_in_force(email=email, verification=verification)
         if was_flagged:
             close_others(item)
@@ -113,7 +114,8 @@ def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
             reconcile(email=email)
         if item.source == Source.EXPERIMENT:
             judge_email(email)
-        enqueue_emails([email.pk])
+        if email.wants_reply and not wanted:  # else its draft was asked for when it was classified
+            enqueue_emails([email.pk])
     record(action=f"review {answer.action}", target=email, actor=user, item=item.pk)
     return verification
 

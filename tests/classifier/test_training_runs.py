@@ -18,6 +18,7 @@ from django.utils import timezone
 from classifier.models import ModelVersion, TrainingRun
 from classifier.registry import runs
 from classifier.registry.runs import RowWatcher, ask_for_run, cancel, recorded, start_waiting, take
+from classifier.retraining.datasets import rows_of
 from ml.progress import Progress, unwatched
 from reviewdesk.errors import DeskError
 from tests.environment import url_of
@@ -303,3 +304,11 @@ def test_a_killed_process_comes_back_and_finishes(transactional_db, data, settin
         cwd=settings.BASE_DIR, capture_output=True, text=True,
     )  # fmt: skip
     assert int(priority.stdout) >= 10
+
+
+def test_the_rows_of_a_training_by_command_are_kept_for_the_next_retraining(transactional_db, data):
+    call_command("train", data=data, name="kept-rows", frozen=True, verbosity=0)
+    version = ModelVersion.objects.get(version="kept-rows")
+    rows, base = rows_of(version)
+    assert (len(rows), base) == (len(ROWS), "the rows of kept-rows")
+    assert sum(row.split == "test" for row in rows) == version.manifest["split_sizes"]["test"]

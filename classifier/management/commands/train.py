@@ -1,5 +1,6 @@
 """`train --data FILE --name N [--frozen] [--resume] …`: see `ml.options`."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +66,18 @@ class Command(DeskCommand):
 
 
 def _examples(run: TrainingRun) -> list[Example]:
-    """The rows of the run's file, or the desk's own labels."""
+    """The rows of the run's file, or the desk's own labels; kept beside the run unless they were uploaded."""
     path: Path | None = getattr(run, "path", None)
-    if path is not None:
-        return read_examples(path)
-    if run.file:
-        return read_examples(Path(run.file.path))
     labels = run_folder(run.name).with_name(f"{run.name}.jsonl")
     labels.parent.mkdir(parents=True, exist_ok=True)
+    if path is not None:
+        examples = read_examples(path)  # kept: a retraining begins with what the model in production was trained on
+        labels.write_text(
+            "".join(json.dumps(e.as_row(), ensure_ascii=False) + "\n" for e in examples), encoding="utf-8"
+        )
+        return examples
+    if run.file:
+        return read_examples(Path(run.file.path))
     if run.attempts < 2 or not labels.is_file():  # a later attempt goes on with the rows of the first
         part = labels.with_suffix(".part")
         with part.open("wb") as out:
