@@ -13,8 +13,7 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from classifier.models import Email, ReviewItem, SampleDraw, SamplePlan, Source
-from classifier.review.opening import open_for_sample
-from classifier.review.queues import position, queue_of
+from classifier.review.opening import give_back, open_for_sample
 from reviewdesk.audit.services import record
 from reviewdesk.errors import Conflict, DeskError
 from reviewdesk.people.models import User
@@ -171,21 +170,8 @@ def close_draws(*, now: datetime | None = None) -> list[SampleDraw]:
         if waiting.exists() and not over:
             continue
         with transaction.atomic():
-            drawn = waiting.filter(source=Source.WEEKLY, flagged=False)
-            _release(drawn.exclude(origin="", prediction__withheld=False))
-            drawn.filter(source=Source.WEEKLY).update(
-                status=ReviewItem.Status.DONE, done_at=now, holder=None, lease="", lease_until=None
-            )
+            give_back(waiting, taker=Source.WEEKLY)
             draw.closed_at = now
             draw.save(update_fields=["closed_at"])
         closed.append(draw)
     return closed
-
-
-def _release(items: QuerySet[ReviewItem]) -> None:
-    """Back to the queue they were taken from; what became unsure since then to that of low confidence."""
-    for item in items:
-        queue = queue_of(item.origin or Source.LOW_CONFIDENCE)
-        item.source, item.blind, item.priority = queue.source, queue.blind, queue.priority
-        item.position = position(queue.order, item)
-        item.save(update_fields=["source", "blind", "priority", "position"])

@@ -27,9 +27,11 @@ def note_exposure(*, email: Email, prediction: Prediction, answer: Answer) -> No
         return
     record_outcomes(phase=seat.phase, subject=subject, arm=B, values=_measured(answer.shadow))
     other = keep_prediction(email=email, answer=answer.shadow)
+    if email.automatic or email.verification_id is not None:
+        return  # nobody will be asked about it, so it is none of the emails that both scored
     differ = other.subtype_id != prediction.subtype_id or other.type != prediction.type
     record_outcomes(phase=seat.phase, subject=subject, arm="", values={Metric.DISAGREE: float(differ)})
-    if differ and not email.automatic:
+    if differ:
         open_for_experiment(email, prediction, "two models differ about it")
 
 

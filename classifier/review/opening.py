@@ -3,6 +3,8 @@
 from random import random
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from classifier.labels import confirmed
 from classifier.models import Email, Prediction, ReviewItem, ReviewQueue, SampleDraw, Source, Verification
@@ -84,11 +86,32 @@ def open_for_experiment(email: Email, prediction: Prediction, reason: str) -> No
     waiting = list(ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN))
     queue = queue_of(Source.EXPERIMENT)
     for item in waiting:
+        item.origin = item.origin or (item.source if item.source != Source.EXPERIMENT else "")
         item.source, item.blind, item.priority = Source.EXPERIMENT, True, queue.priority
         item.position, item.reason = position(queue.order, item), f"{reason}; {item.reason}"[:200]
-        item.save(update_fields=["source", "blind", "priority", "position", "reason"])
+        item.save(update_fields=["origin", "source", "blind", "priority", "position", "reason"])
     if not waiting and email.verification_id is None:
         _open(email, prediction, Source.EXPERIMENT, reason)
+
+
+def give_back(items: QuerySet[ReviewItem], *, taker: Source) -> None:
+    """End what a sample or a test asked for: open items go back to the queue they were taken from, what became unsure
+    since then to that of low confidence; the others waited for nothing else and are done. Flagged ones stay.
+    """
+    taken = items.filter(source=taker, status=ReviewItem.Status.OPEN, flagged=False)
+    for item in taken.exclude(origin__in=["", taker], prediction__withheld=False):
+        queue = queue_of(item.origin if item.origin not in ("", taker) else Source.LOW_CONFIDENCE)
+        item.source, item.origin, item.blind, item.priority = queue.source, "", queue.blind, queue.priority
+        item.position = position(queue.order, item)
+        item.save(update_fields=["source", "origin", "blind", "priority", "position"])
+    done = {
+        "status": ReviewItem.Status.DONE,
+        "done_at": timezone.now(),
+        "holder": None,
+        "lease": "",
+        "lease_until": None,
+    }
+    taken.filter(source=taker).update(**done)
 
 
 def flag(*, email: Email, reason: str) -> ReviewItem:

@@ -3,9 +3,11 @@
 `abtests` knows text and numbers; here they become model versions that are loaded, promoted and rolled back.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -17,12 +19,14 @@ from abtests.queries import Report, report
 from abtests.services import STAGES
 from classifier.accuracy.queries import by_version, weeks
 from classifier.labels import confirmed
-from classifier.models import ModelVersion, Prediction, Source, Verification
+from classifier.models import ModelVersion, Prediction, ReviewItem, Source, Verification
 from classifier.registry import services as registry
 from classifier.registry.queries import aliases, find_version
+from classifier.review.opening import give_back
 from reviewdesk.errors import DeskError
 from reviewdesk.people.models import User
 
+logger = logging.getLogger(__name__)
 Mode, Status = Experiment.Mode, Experiment.Status
 SPAN = timedelta(days=28)
 GATE = timedelta(hours=24)  # a stage lasts at least so long
@@ -133,9 +137,10 @@ def advance(*, experiment: Experiment, by: User | None = None) -> Phase | None:
     """The next stage; after the last B is promoted, and None is returned."""
     version = find_version(experiment.treatment)
     registry.verify(version)
-    phase = services.next_stage(experiment=experiment, by=by)
-    if phase is None:
-        registry.promote(version=version, by=by, reason=f"rollout of the test {experiment.name}")
+    with transaction.atomic():
+        phase = services.next_stage(experiment=experiment, by=by)
+        if phase is None:
+            registry.promote(version=version, by=by, reason=f"rollout of the test {experiment.name}")
     return phase
 
 
@@ -144,10 +149,11 @@ def roll_back(*, experiment: Experiment, by: User | None = None, reason: str = "
     if experiment.status != Status.DEPLOYED:
         services.roll_back(experiment=experiment, by=by, reason=reason)
         return
-    registry.roll_back(
-        by=by, reason=reason or f"rolled back from the test {experiment.name}", serving=experiment.treatment
-    )
-    services.note_rolled_back(experiment=experiment, by=by, reason=reason)
+    with transaction.atomic():
+        registry.roll_back(
+            by=by, reason=reason or f"rolled back from the test {experiment.name}", serving=experiment.treatment
+        )
+        services.note_rolled_back(experiment=experiment, by=by, reason=reason)
 
 
 def watch() -> None:
@@ -156,7 +162,20 @@ def watch() -> None:
     for experiment in Experiment.objects.filter(status=Status.DRAFT, starts_at__lte=now):
         _start_due(experiment)
     for experiment in Experiment.objects.filter(status__in=[Status.RUNNING, Status.ROLLOUT]):
-        _look_at(experiment, report(experiment))
+        try:
+            _look_at(experiment, report(experiment))
+        except DeskError as error:  # somebody changed it at the same moment, or a file is missing: the others go on
+            logger.warning("experiment %s was left as it is: %s", experiment.slug, error.message)
+    release_samples()
+
+
+def release_samples() -> None:
+    """Nobody needs to answer what a test asked for that is over."""
+    running = list(Experiment.objects.filter(status=Status.RUNNING))
+    if any(not e.departments for e in running):
+        return
+    asking = {slug for e in running for slug in e.departments}
+    give_back(ReviewItem.objects.exclude(email__department__slug__in=asking), taker=Source.EXPERIMENT)
 
 
 def _start_due(experiment: Experiment) -> None:

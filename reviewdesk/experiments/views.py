@@ -39,7 +39,8 @@ SHOWN = 100
 
 @for_roles(ADMIN)
 def experiments(request: DeskRequest) -> HttpResponse:
-    rows = [(e, report(e)) for e in Experiment.objects.all()[:SHOWN]]
+    judged = (Experiment.Status.RUNNING, Experiment.Status.ENDED)
+    rows = [(e, report(e) if e.started_at and e.status in judged else None) for e in Experiment.objects.all()[:SHOWN]]
     return render(request, "abtests/experiments.html", {"rows": rows, "can_make": _candidates().exists()})
 
 

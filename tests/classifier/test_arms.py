@@ -14,12 +14,14 @@ from classifier.prediction import arms
 from classifier.registry import testing
 from classifier.registry.services import promote
 from classifier.review import leases
+from classifier.review.opening import open_for_experiment
 from classifier.review.services import undo, verify
 from ml.errors import ArtifactError
 from reviewdesk import workflow
+from reviewdesk.experiments import services as experiments
 from tests.classifier.test_registry import second  # noqa: F401
 from tests.classifier.test_review import answer
-from tests.factories import make_email
+from tests.factories import make_email, make_item
 
 BODY = "The invoice module has been down since nine, nobody in the office can work. Fix it now!"
 OTHER = "access_request_query"
@@ -202,3 +204,26 @@ def test_a_promotion_in_the_middle_ends_the_comparison(test_of, second):  # noqa
 def test_a_version_under_test_learns_new_subtypes_and_is_kept_loaded(starter, second):  # noqa: F811
     first = testing.version_under_test("second")
     assert testing.version_under_test("second").predictor is first.predictor
+
+
+def test_what_a_finished_test_asked_for_is_given_back(test_of, contrary):
+    """Items of the test alone leave the queue; what waits for a person anyway waits where it did."""
+    experiment = test_of(mode="shadow")
+    receive(2)
+    unsure = make_item()
+    open_for_experiment(unsure.email, unsure.prediction, "two models differ about it")
+    experiments.release_samples()
+    assert ReviewItem.objects.filter(status="open", source="experiment", blind=True).count() == 3, "it still asks"
+    services.end(experiment=experiment)
+    experiments.watch()
+    assert [(i.pk, i.source, i.blind) for i in ReviewItem.objects.filter(status="open")] == [
+        (unsure.pk, "low_confidence", False)
+    ]
+
+
+def test_mail_of_machines_is_none_of_what_both_scored(test_of, contrary):
+    experiment = test_of(mode="shadow")
+    email = make_email(subject="Out of office", body=BODY)
+    Email.objects.filter(pk=email.pk).update(automatic="reply")
+    workflow.process(ids=[email.pk])
+    assert (report(experiment).scored, report(experiment).disagreed) == (0, 0)
