@@ -35,10 +35,10 @@ def run(work: Path) -> list[tuple[str, str]]:
     promote(version=ModelVersion.objects.get(version="few"))
     emails = [_receive(questions[start : start + BATCH]) for start in range(KNOWN, len(questions), BATCH)]
     given = dict(pair for some in emails for pair in some)
-    _answer(given, subtypes)
+    _answer(given, subtypes, Source.GOLD)
     rows = _retrain("all answers")
     wrong = {pk: dice.choice([*subtypes]) if dice.random() < CARELESS else label for pk, label in given.items()}
-    _answer({pk: label for pk, label in wrong.items() if label != given[pk]}, subtypes)
+    _answer({pk: label for pk, label in wrong.items() if label != given[pk]}, subtypes, Source.SECOND_LOOK)
     return [*rows, *_retrain(f"{CARELESS:.0%} of the answers careless")]
 
 
@@ -62,12 +62,12 @@ def _receive(questions: list[Example]) -> list[tuple[int, str]]:
     return [(r.email.pk, e.subtype) for r, e in zip(received, questions, strict=True) if r.email]
 
 
-def _answer(labels: dict[int, str], subtypes: dict[str, Subtype]) -> None:
-    """As reviewers' answers: the newest is in force."""
+def _answer(labels: dict[int, str], subtypes: dict[str, Subtype], source: Source) -> None:
+    """The newest is in force; a part of what came labelled may be held out."""
     now = timezone.now()
     made = Verification.objects.bulk_create(
         Verification(
-            email_id=pk, action="confirm", subtype=subtypes[label], type=subtypes[label].type, source=Source.LOW_CONFIDENCE,
+            email_id=pk, action="confirm", subtype=subtypes[label], type=subtypes[label].type, source=source,
             idempotency_key=f"{pk}-{now.timestamp()}",
         )
         for pk, label in labels.items()

@@ -66,7 +66,8 @@ def merge_departments(*, department: Department, into: Department, by: User) -> 
         for queue in ReviewQueue.objects.filter(departments=department):
             queue.departments.add(into)
             queue.departments.remove(department)
-        Department.objects.filter(pk=department.pk).update(active=False)
+        Department.objects.filter(merged_into=department).update(merged_into=into)
+        Department.objects.filter(pk=department.pk).update(active=False, merged_into=into)
         record(
             action="merge department", target=department, actor=by, into=into.slug, emails=moved.emails,
             documents=moved.documents, subtypes=moved.subtypes, joined=moved.joined,

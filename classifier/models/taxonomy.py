@@ -21,6 +21,7 @@ class Department(models.Model):
     name = models.CharField(max_length=80)
     review_threshold = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1)])
     active = models.BooleanField(default=True)
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
     people = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
         blank=True,

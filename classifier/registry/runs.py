@@ -199,6 +199,7 @@ def _heartbeat(run: TrainingRun, stop: Event) -> None:
             connection.close()
             continue
         if not going:
-            os.kill(os.getpid(), signal.SIGTERM)
+            if not TrainingRun.objects.filter(pk=run.pk, status=Status.DONE).exists():  # else it is only not told yet
+                os.kill(os.getpid(), signal.SIGTERM)
             break
     connection.close()

@@ -1,8 +1,10 @@
 """Data sets of retrainings: the earlier rows, the labels given since, and which of them no training ever sees.
 
-A new row is held out by the hash of its thread, a fifth of them all; near-copies of a row, and what is in one thread
-with it, share its split, and what was held out once stays so. Of rows that say the same, the label that was decided
-between reviewers counts first, then the newest.
+Held out is only mail that no model's answer chose: emails of the random samples and mail that came with its label. What
+agents corrected, or was unsure, is chosen by the mistakes of the model in production, and any other model would look
+better on it. Which of them follows from a hash of the thread; near-copies of a row, and what is in one thread with it,
+share its split, and what was held out once stays so. Of rows that say the same, the label that was decided between
+reviewers counts first, then the newest.
 """
 
 import gzip
@@ -12,10 +14,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 from django.conf import settings
 
-from classifier.models import DataSet, Email, ModelVersion, Source, Subtype, TrainingRun
+from classifier.models import (
+    DataSet,
+    Department,
+    Email,
+    ModelVersion,
+    ReviewItem,
+    Source,
+    Subtype,
+    TrainingRun,
+    Verification,
+)
 from classifier.registry.building import STARTER, run_folder
 from classifier.registry.queries import folder_of
 from classifier.retraining.rows import label_rows
@@ -26,12 +39,16 @@ from ml.files import open_binary
 from ml.progress import Progress, Watch, unwatched
 from ml.splitting import TEST, TRAIN, near_copies
 
-TEST_SHARE = 0.2
+SAMPLE_SHARE = 0.5  # of the emails of random samples that are held out
+LABELLED_SHARE = 0.2  # of the emails that came with a label
 
 
 @dataclass(frozen=True)
 class Row:
-    """A labelled email of a data set; `email` and `thread` are the desk's numbers, 0 for a row from elsewhere."""
+    """A labelled email of a data set; `email` and `thread` are the desk's numbers, 0 for a row from elsewhere.
+
+    `share` is the chance that it is held out, where it is new.
+    """
 
     department: str
     subject: str
@@ -41,6 +58,7 @@ class Row:
     split: str = ""
     email: int = 0
     thread: int = 0
+    share: float = 0.0
     decided: bool = False
     labelled_at: str = ""
 
@@ -72,7 +90,7 @@ def build_data_set(
 ) -> DataSet:
     """Join the labels of a snapshot with the earlier data set, or else with what `production` was trained on.
 
-    The same labels, taxonomy and parent give the same rows and so the same hash.
+    The same labels, taxonomy and parent give the same rows and so the same hash. What is returned is not saved yet.
     """
     counts: Counter[str] = Counter()
     watch(Progress("gathering labels", 0, 3))
@@ -81,16 +99,24 @@ def build_data_set(
     else:
         earlier, base = rows_of(production) if production else ([], "")
     names = _taxonomy()
-    labels = list(_named((_from_label(row) for row in label_rows(snapshot)), names, counts))
+    shares = _shares(snapshot)
+    labels = [_from_label(row, shares) for row in label_rows(snapshot)]
     watch(Progress("gathering labels", 1, 3))
-    rows = _joined(list(_named(earlier, names, counts)), labels, counts)
+    labelled = {row.email for row in labels}
+    rows = _joined(list(_named(earlier, names, counts)), list(_named(labels, names, counts)), labelled, counts)
     watch(Progress("looking for near-copies", 2, 3))
     rows = _split(rows, counts)
     digest = _write(rows)
     watch(Progress("looking for near-copies", 3, 3))
     train = sum(row.split == TRAIN for row in rows)
-    return DataSet.objects.create(
-        parent=parent, base=base, snapshot=snapshot, sha256=digest, train=train, test=len(rows) - train, counts=counts
+    return DataSet(
+        parent=parent,
+        base=base,
+        snapshot=snapshot,
+        sha256=digest,
+        train=train,
+        test=len(rows) - train,
+        counts=dict(counts),
     )
 
 
@@ -108,12 +134,13 @@ def rows_of(version: ModelVersion) -> tuple[list[Row], str]:
     return _known(version, read_examples(file)), f"the rows of {version}"
 
 
-def seen_by(version: ModelVersion) -> set[str]:
-    """Keys of the rows that a version was trained on, as far as the desk knows them."""
+def seen_by(version: ModelVersion) -> set[str] | None:
+    """Keys of the rows that a version was trained on, named as today; None where the desk does not know them."""
     try:
-        return {row.key for row in rows_of(version)[0] if row.split == TRAIN}
-    except OSError:
-        return set()
+        rows, _ = rows_of(version)
+    except (OSError, MLError):
+        return None
+    return {row.key for row in _named(rows, _taxonomy(), Counter()) if row.split == TRAIN} if rows else None
 
 
 def _known(version: ModelVersion, examples: Iterable[Example]) -> list[Row]:
@@ -128,7 +155,14 @@ def _known(version: ModelVersion, examples: Iterable[Example]) -> list[Row]:
     return [replace(row, split=TEST if row.key in held_out else TRAIN) for row in rows]
 
 
-def _from_label(row: dict) -> Row:
+def _shares(snapshot: int) -> dict[int, float]:
+    """Email id → the chance to be held out, of those that no model's answer chose."""
+    gold = Verification.objects.filter(source=Source.GOLD, pk__lte=snapshot).values_list("email", flat=True)
+    drawn = ReviewItem.objects.filter(draw__isnull=False).values_list("email", flat=True)
+    return dict.fromkeys(gold, LABELLED_SHARE) | dict.fromkeys(drawn, SAMPLE_SHARE)
+
+
+def _from_label(row: dict, shares: dict[int, float]) -> Row:
     return Row(
         row["department"],
         row["subject"],
@@ -137,6 +171,7 @@ def _from_label(row: dict) -> Row:
         row["subtype"],
         email=row["email_id"],
         thread=row["thread_id"],
+        share=shares.get(row["email_id"], 0.0),
         decided=row["source"] == Source.ADJUDICATION,
         labelled_at=row["reviewed_at"],
     )
@@ -145,11 +180,15 @@ def _from_label(row: dict) -> Row:
 def _taxonomy() -> dict[tuple[str, str], tuple[str, str, str]]:
     """(department, subtype) as a row may have it → the same and its type, as they are counted today."""
     found = Subtype.objects.select_related("department", "merged_into__department")
-    return {
+    names = {
         (s.department.slug, s.slug): (s.final.department.slug, s.final.slug, s.final.type)
         for s in found
         if s.final.active and s.final.department.active
     }
+    moved = Department.objects.filter(merged_into__isnull=False).values_list("slug", "merged_into__slug")
+    for old, new in moved:  # a department that was merged has given its subtypes away
+        names |= {(old, slug): name for (department, slug), name in list(names.items()) if department == new}
+    return names
 
 
 def _named(rows: Iterable[Row], names: dict, counts: Counter[str]) -> Iterator[Row]:
@@ -162,12 +201,12 @@ def _named(rows: Iterable[Row], names: dict, counts: Counter[str]) -> Iterator[R
             yield replace(row, department=department, subtype=subtype, type=kind)
 
 
-def _joined(earlier: list[Row], labels: list[Row], counts: Counter[str]) -> list[Row]:
+def _joined(earlier: list[Row], labels: list[Row], labelled: set[int], counts: Counter[str]) -> list[Row]:
     """One row for each text, with the split it had. What the desk knows of its own emails today replaces what it knew.
 
-    Rows of emails that were deleted since stay; those whose answer was taken back do not.
+    Rows of emails that were deleted since stay; those whose answer was taken back do not. `labelled`: the emails that
+    have a label, also one that is not in use.
     """
-    labelled = {row.email for row in labels}
     here = Email.objects.only("pk").in_bulk([r.email for r in earlier if r.email and r.email not in labelled])
     at: dict[str, Row] = {}
     for row in [*(r for r in earlier if r.email not in labelled and r.email not in here), *labels]:
@@ -177,10 +216,13 @@ def _joined(earlier: list[Row], labels: list[Row], counts: Counter[str]) -> list
         if old is None or row.weight >= old.weight:
             at[row.key] = row
     before = {row.key: row for row in earlier}
+    splits = {row.email: row.split for row in earlier if row.email}  # an email that was moved reads otherwise
     counts["added"] = len(at.keys() - before.keys())
     counts["label taken back"] = len(here)
     counts["changed"] = sum(key in before and before[key].subtype != row.subtype for key, row in at.items())
-    return [replace(row, split=before[key].split if key in before else "") for key, row in at.items()]
+    return [
+        replace(row, split=before[key].split if key in before else splits.get(row.email, "")) for key, row in at.items()
+    ]
 
 
 def _split(rows: list[Row], counts: Counter[str]) -> list[Row]:
@@ -191,8 +233,7 @@ def _split(rows: list[Row], counts: Counter[str]) -> list[Row]:
     found = list(rows)
     for members in families.values():
         given = {rows[i].split for i in members} - {""}
-        first = rows[members[0]]
-        split = given.pop() if len(given) == 1 else "" if given else _drawn(first)
+        split = given.pop() if len(given) == 1 else "" if given else _drawn([rows[i] for i in members])
         for i in members:
             found[i] = rows[i] if rows[i].split else replace(rows[i], split=split)
     counts["near rows of both kinds"] += sum(not row.split for row in found)
@@ -216,10 +257,11 @@ def _families(rows: list[Row]) -> list[int]:
     return [root(i) for i in range(len(rows))]
 
 
-def _drawn(row: Row) -> str:
-    """By the thread, or for a row without one by its text: the same on every desk and in every run."""
-    digest = sha256(f"thread {row.thread}".encode() if row.thread else row.key.encode()).digest()
-    return TEST if int.from_bytes(digest[:8]) < TEST_SHARE * 2**64 else TRAIN
+def _drawn(family: list[Row]) -> str:
+    """By the thread, or for a row without one by its text; one chosen by a model's answer takes its family along."""
+    first, share = family[0], min(row.share for row in family)
+    digest = sha256(f"thread {first.thread}".encode() if first.thread else first.key.encode()).digest()
+    return TEST if int.from_bytes(digest[:8]) < share * 2**64 else TRAIN
 
 
 def _folder() -> Path:
@@ -229,11 +271,12 @@ def _folder() -> Path:
 
 
 def _write(rows: list[Row]) -> str:
-    lines = [json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows]
-    digest = sha256("".join(lines).encode()).hexdigest()
-    file = _folder() / f"{digest}.jsonl.gz"
-    part = file.with_suffix(".part")
-    with gzip.open(part, "wt", encoding="utf-8") as out:
-        out.writelines(lines)
-    part.replace(file)
-    return digest
+    digest = sha256()
+    part = _folder() / f".{uuid4().hex}.part"
+    with gzip.open(part, "wb") as out:
+        for row in rows:
+            line = (json.dumps(asdict(row), ensure_ascii=False) + "\n").encode()
+            digest.update(line)
+            out.write(line)
+    part.replace(_folder() / f"{digest.hexdigest()}.jsonl.gz")
+    return digest.hexdigest()

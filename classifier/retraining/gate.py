@@ -1,13 +1,14 @@
 """The gate: whether a new model may take over from the one in production, by rows that neither was trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 
 from abtests.queries import one_look
 from classifier.models import Retraining
-from classifier.retraining.datasets import TEST_SHARE
+from classifier.retraining.datasets import SAMPLE_SHARE
 from ml.data import Example
+from ml.folding import fold
 from ml.predictor import Predictor
 from ml.progress import Progress, Watch, unwatched
 
@@ -34,11 +35,17 @@ class Comparison:
         }  # fmt: skip
 
 
-def compare(old: Predictor, new: Predictor, rows: Sequence[Example], *, watch: Watch = unwatched) -> Comparison:
-    """Ask both about the same rows; right is the right subtype."""
+def compare(
+    old: Predictor, new: Predictor, rows: Sequence[Example], *, folds: Mapping[str, Mapping], watch: Watch = unwatched
+) -> Comparison:
+    """Ask both about the same rows; right is the right subtype, as the desk would show it.
+
+    `folds`: by department, where its subtypes were merged or retired, what became of them.
+    """
     right = []
     for i, e in enumerate(rows):
-        said = [model.predict(e.department, e.subject, e.body).subtype for model in (old, new)]
+        scores = [model.predict(e.department, e.subject, e.body) for model in (old, new)]
+        said = [(fold(s, folds[e.department]) if e.department in folds else s).subtype for s in scores]
         right.append(tuple(subtype == e.subtype for subtype in said))
         watch(Progress("comparing with production", i + 1, len(rows)))
     return Comparison(
@@ -85,6 +92,6 @@ def rule(found: Comparison, *, gain: float, least: int = LEAST_TEST) -> Ruling:
 
 
 def _labels(rows: int) -> str:
-    """Test rows that are missing, as labels: one in five becomes one."""
-    labels = ceil(rows / TEST_SHARE)
-    return f"about {round(labels, -max(len(str(labels)) - 2, 0)):,} more labels"
+    """Test rows that are missing, as labels of random samples: each second becomes one."""
+    labels = ceil(rows / SAMPLE_SHARE)
+    return f"about {round(labels, -max(len(str(labels)) - 2, 0)):,} more labels from weekly samples"

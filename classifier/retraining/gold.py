@@ -6,10 +6,9 @@ from classifier.judging import answers_to
 from classifier.labels import confirmed
 from classifier.models import Source, Verification
 from ml.intervals import wilson_interval
-from reviewdesk.errors import DeskError
 
 LEAST = 20  # emails with both
-BAR = 0.5  # agreement that is below it by its upper bound is no basis for a training
+BAR = 0.5  # agreement that is below it by its upper bound is a doubtful basis for a training
 
 
 @dataclass(frozen=True)
@@ -27,13 +26,8 @@ class GoldCheck:
     def sentence(self) -> str:
         return (
             f"People agree with the labels that came with the mail on {self.agreed} of {self.n} emails. "
-            "Either those labels are wrong or the guidelines are read differently; settle that first."
+            "Either those labels are wrong or the guidelines are read differently."
         )
-
-    def refuse(self) -> None:
-        """Raises DeskError where the answers are no basis for a training."""
-        if self.broken:
-            raise DeskError(self.sentence)
 
 
 def gold_check() -> GoldCheck:

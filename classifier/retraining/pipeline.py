@@ -4,11 +4,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from abtests.queries import active
+from classifier.labels import confirmed
 from classifier.models import (
     DataSet,
+    Department,
     ModelAlias,
     ModelVersion,
     Retraining,
@@ -18,14 +21,16 @@ from classifier.models import (
     Verification,
 )
 from classifier.registry.building import train_version
+from classifier.registry.newcomers import new_subtypes, revision
 from classifier.registry.queries import PRODUCTION, folder_of
 from classifier.registry.runs import Status, going, own
-from classifier.registry.services import promote
+from classifier.registry.services import promote, verify
 from classifier.registry.serving import load, production_version
 from classifier.retraining.datasets import build_data_set, file_of, seen_by, text_key
 from classifier.retraining.gate import compare, rule
 from classifier.retraining.gold import gold_check
 from classifier.retraining.rows import latest_snapshot
+from classifier.taxonomy_changes import targets
 from ml.data import Example, read_examples
 from ml.progress import Watch
 from ml.splitting import TEST
@@ -46,14 +51,15 @@ def plan() -> RetrainingPlan:
 
 
 def latest_data_set() -> DataSet | None:
-    return DataSet.objects.first()
+    """That of the latest retraining that came to a verdict; one that failed or was cancelled counts for nothing."""
+    return DataSet.objects.exclude(retrainings=None).exclude(retrainings__decision="").first()
 
 
 def new_labels() -> int:
-    """Answers in force that the latest data set does not know."""
+    """Emails with an answer in force that the latest data set does not know."""
     latest = latest_data_set()
-    answers = Verification.objects.filter(action=Verification.Action.CONFIRM, superseded_by=None)
-    return answers.filter(pk__gt=latest.snapshot if latest else 0).count()
+    answers = confirmed(Verification.objects.filter(pk__gt=latest.snapshot if latest else 0))
+    return answers.aggregate(n=Count("email", distinct=True))["n"]
 
 
 def ask_for_retraining(
@@ -61,12 +67,14 @@ def ask_for_retraining(
 ) -> Retraining:
     """Queue a retraining; `start` where a process of its own shall do it, else the caller does.
 
-    Raises Conflict while another is going, DeskError without labels, or where people and gold labels contradict;
-    BackendError without a model in production.
+    Raises Conflict while another is going, BackendError without a model in production, DeskError without labels, and
+    where people contradict the labels that came with the mail, unless a person says why it shall be done all the same.
     """
     if not Verification.objects.filter(action=Verification.Action.CONFIRM).exists():
         raise DeskError("Nobody has labelled an email yet; there is nothing to train on.")
-    gold_check().refuse()
+    check = gold_check()
+    if check.broken and (trigger != Trigger.MANUAL or not reason.strip()):
+        raise DeskError(f"{check.sentence} To retrain all the same, say why.", fields={"reason": ["is missing"]})
     production_version()
     options = {"frozen": plan().frozen}
     try:
@@ -125,11 +133,20 @@ def _reading(trigger: str) -> str:
 def work(retraining: Retraining, *, options: dict, watch: Watch) -> Retraining:
     """Do a retraining whose run is this process's: data set, training, comparison, verdict; goes on where it stopped."""
     run = retraining.run
+    if retraining.decision:  # an earlier attempt died after its verdict
+        run.version = ModelVersion.objects.get(version=run.name)
+        return retraining
     if retraining.data_set is None:
+        parent = latest_data_set()
         data_set = build_data_set(
-            snapshot=latest_snapshot(), production=production_version(), parent=latest_data_set(), watch=watch
+            snapshot=latest_snapshot(),
+            production=production_version(),
+            parent=parent if parent and file_of(parent).is_file() else None,
+            watch=watch,
         )
-        Retraining.objects.filter(pk=retraining.pk).update(data_set=data_set)
+        with transaction.atomic():  # for as short as can be: mail and reviews write too
+            data_set.save()
+            Retraining.objects.filter(pk=retraining.pk).update(data_set=data_set)
         retraining.data_set = data_set
     examples = read_examples(file_of(retraining.data_set))
     version = train_version(
@@ -150,13 +167,19 @@ def _decide(retraining: Retraining, version: ModelVersion, held_out: list[Exampl
 
     production, rules = production_version(), plan()
     seen = seen_by(production)
-    rows = [e for e in held_out if text_key(e.department, e.subject, e.body) not in seen]
+    known = (seen or set()) | _shown_to(production)
+    rows = [e for e in held_out if text_key(e.department, e.subject, e.body) not in known]
     new = Predictor(folder_of(version), settings.CLASSIFIER_RUNTIME)
-    found = compare(load(production).predictor, new, rows, watch=watch)
+    found = compare(load(production).predictor, new, rows, folds=_folds(), watch=watch)
     ruling = rule(found, gain=rules.gain)
     retraining.compared_with, retraining.comparison = production, found.figures if found.n else {}
     retraining.decision, retraining.sentence = ruling.decision, ruling.sentence
+    if seen is None:
+        retraining.sentence += f" What {production} was trained on is not known here; rows of it may be among these."
+    verify(version)
     with transaction.atomic():
+        if own(retraining.run).select_for_update().first() is None:
+            raise Conflict("The run was cancelled.")
         if ruling.decision == Decision.PASSED and rules.promotes:
             _promote(retraining, version, production)
         retraining.save(update_fields=["compared_with", "comparison", "decision", "sentence"])
@@ -167,14 +190,24 @@ def _decide(retraining: Retraining, version: ModelVersion, held_out: list[Exampl
             decision=retraining.decision,
             why=retraining.sentence,
         )
+        own(retraining.run).update(status=Status.DONE, version=version, ended_at=timezone.now())
+
+
+def _shown_to(version: ModelVersion) -> set[str]:
+    """Keys of the texts that show a version the subtypes which it was not trained on."""
+    shown = new_subtypes(revision(folder_of(version)))
+    return {text_key(s.department, subject, body) for s in shown for subject, body in s.examples}
+
+
+def _folds() -> dict[str, dict]:
+    changed = targets.get()
+    return {d.slug: changed[d.pk] for d in Department.objects.filter(pk__in=changed)}
 
 
 def _promote(retraining: Retraining, version: ModelVersion, production: ModelVersion) -> None:
     """Let it serve, unless what it was compared with serves no more or a test has it as its control."""
     alias = ModelAlias.objects.select_for_update().select_related("version").get(name=PRODUCTION)
     tested = next((a.experiment.name for a in active.get()), None)
-    if not own(retraining.run).exists():
-        raise Conflict("The run was cancelled.")
     if alias.version_id != production.pk:
         retraining.sentence += f" {alias.version} was promoted meanwhile, so nothing was changed."
     elif tested is not None:
@@ -191,6 +224,8 @@ def promote_by_hand(*, retraining: Retraining, reason: str, by: User) -> None:
     version = retraining.run.version
     if version is None or retraining.run.status != Status.DONE:
         raise DeskError("This retraining has no model to promote.")
+    if production_version() == version:
+        raise Conflict(f"{version} serves already.")
     with transaction.atomic():
         promote(version=version, by=by, reason=reason)
         Retraining.objects.filter(pk=retraining.pk).update(decision=Decision.BY_HAND)

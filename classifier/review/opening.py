@@ -3,7 +3,7 @@
 from random import random
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from classifier.labels import confirmed
@@ -86,7 +86,7 @@ def open_for_experiment(email: Email, prediction: Prediction, reason: str) -> No
     waiting = list(ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN))
     queue = queue_of(Source.EXPERIMENT)
     for item in waiting:
-        item.origin = item.origin or (item.source if item.source != Source.EXPERIMENT else "")
+        item.origin = item.origin or (item.source if item.source in LENT else "")
         item.source, item.blind, item.priority = Source.EXPERIMENT, True, queue.priority
         item.position, item.reason = position(queue.order, item), f"{reason}; {item.reason}"[:200]
         item.save(update_fields=["origin", "source", "blind", "priority", "position", "reason"])
@@ -99,10 +99,12 @@ def give_back(items: QuerySet[ReviewItem], *, taker: Source) -> None:
     since then to that of low confidence; the others waited for nothing else and are done. Flagged ones stay.
     """
     taken = items.filter(source=taker, status=ReviewItem.Status.OPEN, flagged=False)
-    for item in taken.exclude(origin__in=["", taker], prediction__withheld=False):
-        queue = queue_of(item.origin if item.origin not in ("", taker) else Source.LOW_CONFIDENCE)
-        item.source, item.origin, item.blind, item.priority = queue.source, "", queue.blind, queue.priority
-        item.position = position(queue.order, item)
+    sampled = Q(draw__isnull=False, draw__closed_at=None) if taker != Source.WEEKLY else Q(pk=None)
+    for item in taken.filter(sampled | ~Q(origin="") | Q(prediction__withheld=True)).select_related("draw"):
+        still = taker != Source.WEEKLY and item.draw is not None and item.draw.closed_at is None
+        queue = queue_of(Source.WEEKLY if still else item.origin or Source.LOW_CONFIDENCE)
+        item.source, item.blind, item.priority = queue.source, queue.blind, queue.priority
+        item.origin, item.position = item.origin if still else "", position(queue.order, item)
         item.save(update_fields=["source", "origin", "blind", "priority", "position"])
     done = {
         "status": ReviewItem.Status.DONE,

@@ -1,14 +1,16 @@
 """Mail under a test between two versions: who answers it, who is asked about it, what happens when B cannot."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from abtests import services
 from abtests.models import Assignment, Experiment, Outcome
 from abtests.planning import Plan
 from abtests.queries import report
-from classifier.accuracy.sampling import draw_weekly_sample
+from classifier.accuracy.sampling import close_draws, draw_weekly_sample
 from classifier.models import Department, Email, Prediction, ReviewItem, Source
 from classifier.prediction import arms
 from classifier.registry import testing
@@ -227,3 +229,18 @@ def test_mail_of_machines_is_none_of_what_both_scored(test_of, contrary):
     Email.objects.filter(pk=email.pk).update(automatic="reply")
     workflow.process(ids=[email.pk])
     assert (report(experiment).scored, report(experiment).disagreed) == (0, 0)
+
+
+def test_an_email_of_a_sample_goes_back_to_it_while_it_is_open(test_of, contrary):
+    """Taken by the weekly sample, then by a test; after the test it is the sample's again, and after that nobody's."""
+    unsure = make_item()
+    draw = draw_weekly_sample(size=1)
+    experiment = test_of(mode="shadow")
+    open_for_experiment(unsure.email, unsure.prediction, "two models differ about it")
+    services.end(experiment=experiment)
+    experiments.watch()
+    unsure.refresh_from_db()
+    assert (unsure.source, unsure.origin, unsure.blind, unsure.draw) == ("weekly", "low_confidence", True, draw)
+    close_draws(now=timezone.now() + timedelta(days=15))
+    unsure.refresh_from_db()
+    assert (unsure.source, unsure.origin, unsure.status) == ("low_confidence", "", "open")

@@ -4,12 +4,15 @@ from itertools import count
 
 import pytest
 
-from classifier.models import DataSet, Email, Verification
-from classifier.retraining.datasets import TEST_SHARE, build_data_set, file_of, read_rows, rows_of, seen_by
+from classifier.accuracy.sampling import draw_weekly_sample
+from classifier.models import DataSet, Department, Email, ModelAlias, Verification
+from classifier.retraining.datasets import LABELLED_SHARE, build_data_set, file_of, read_rows, rows_of, seen_by
 from classifier.retraining.gold import gold_check
+from classifier.retraining.pipeline import ask_for_retraining
 from classifier.retraining.rows import latest_snapshot
 from classifier.taxonomy_changes import merge_subtype
 from ml.data import read_examples
+from reviewdesk.department_merge import merge_departments
 from reviewdesk.errors import DeskError
 from tests.factories import make_classified, make_department, make_version
 
@@ -39,12 +42,14 @@ def labelled(n: int, **fields) -> list[Email]:
         make_classified(subject=unlike(next(_numbers)), body=unlike(next(_numbers) + 7), **fields) for _ in range(n)
     ]
     for email in emails:
-        say(email)
+        say(email, source="gold")
     return emails
 
 
 def build(parent: DataSet | None = None, production=None) -> DataSet:
-    return build_data_set(snapshot=latest_snapshot(), production=production, parent=parent)
+    found = build_data_set(snapshot=latest_snapshot(), production=production, parent=parent)
+    found.save()
+    return found
 
 
 def test_the_same_labels_give_the_same_rows(db):
@@ -61,7 +66,7 @@ def test_a_fifth_is_held_out_and_stays_so(db):
     labelled(60)
     first = build()
     held_out = {row.email for row in read_rows(first) if row.split == "test"}
-    assert 2 <= first.test <= 60 * TEST_SHARE * 2
+    assert 2 <= first.test <= 60 * LABELLED_SHARE * 2
     labelled(60)
     second = build(parent=first)
     assert second.parent == first
@@ -88,7 +93,7 @@ def test_near_copies_follow_the_row_that_was_there_first(db):
     rows = {row.email: row for row in read_rows(one)}
     copies = [make_classified(subject=email.subject, body=f"{email.body} thanks") for email in first]
     for copy in copies:
-        say(copy)
+        say(copy, source="gold")
     second = {row.email: row for row in read_rows(build(parent=one))}
     assert {c.pk: second[c.pk].split for c in copies} == {
         c.pk: rows[e.pk].split for c, e in zip(copies, first, strict=True)
@@ -150,9 +155,35 @@ def test_the_first_one_begins_with_what_the_starter_was_trained_on(starter):
     assert len(held_out) <= found.test <= len(held_out) + 5
 
 
+def test_what_a_models_answer_chose_is_never_a_test(db):
+    """Low confidence and corrections are the mistakes of the model in production; any other would look better on them."""
+    for source in ("low_confidence", "agent", "second_look", "experiment"):
+        for _ in range(15):
+            say(make_classified(subject=unlike(next(_numbers)), body=unlike(next(_numbers) + 7)), source=source)
+    assert build().test == 0
+    for _ in range(40):
+        make_classified(subject=unlike(next(_numbers)), body=unlike(next(_numbers) + 7))
+    draw = draw_weekly_sample(size=200)
+    for item in draw.items.select_related("email"):
+        say(item.email, source="weekly")
+    assert 25 <= build().test <= 75, "a half of the random sample"
+
+
+def test_a_merged_department_keeps_its_rows_and_their_splits(admin):
+    labelled(30, department="hr")
+    make_department("it")
+    first = build()
+    merge_departments(department=Department.objects.get(slug="hr"), into=Department.objects.get(slug="it"), by=admin)
+    elsewhere = {row.email: row.split for row in read_rows(first)}
+    second = build(parent=first)
+    assert {row.email: row.split for row in read_rows(second)} == elsewhere
+    assert {row.department for row in read_rows(second)} == {"it"}
+
+
 def test_a_version_whose_rows_are_elsewhere_is_said_so(db):
     rows, base = rows_of(make_version())
     assert (rows, base) == ([], "nothing: the rows of test-model are not on this desk")
+    assert seen_by(make_version()) is None
 
 
 def test_people_who_contradict_the_labels_that_came_with_the_mail_are_told(db):
@@ -162,8 +193,11 @@ def test_people_who_contradict_the_labels_that_came_with_the_mail_are_told(db):
         say(email, WRONG, source="second_look")
     check = gold_check()
     assert (check.n, check.agreed, check.broken) == (25, 0, True)
-    with pytest.raises(DeskError, match="on 0 of 25 emails"):
-        check.refuse()
+    assert "on 0 of 25 emails" in check.sentence
+    ModelAlias.objects.create(name="production", version=make_version())
+    with pytest.raises(DeskError, match="To retrain all the same, say why"):
+        ask_for_retraining()
+    assert ask_for_retraining(reason="the old labels are known to be wrong").trigger == "manual"
     for email in Email.objects.all()[:20]:
         say(email, RIGHT, source="second_look")
     assert not gold_check().broken
