@@ -67,6 +67,7 @@ urlpatterns = [
     path("models/rollback/", registry.roll_back_model, name="model-rollback"),
     path("models/train/", registry.train_model, name="model-train"),
     path("models/runs/<int:pk>/", registry.training_run, name="training-run"),
+    path("models/runs/<int:pk>/log/", registry.training_log, name="training-log"),
     path("models/runs/<int:pk>/cancel/", registry.cancel_run, name="training-cancel"),
     path("models/<str:version>/", registry.model, name="model"),
     path("models/<str:version>/promote/", registry.promote_model, name="model-promote"),

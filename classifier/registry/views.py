@@ -1,7 +1,7 @@
 """The models pages: versions and what served when, a report, two reports side by side, training runs."""
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
@@ -141,6 +141,16 @@ def training_run(request: DeskRequest, pk: int) -> HttpResponse:
     template = "classifier/_run_panel.html" if request.htmx else "classifier/run.html"
     context = {"run": run, "log": runs.log_tail(run), **presenting.run_figures(run)}
     return render(request, template, context)
+
+
+@for_roles(ADMIN)
+def training_log(request: DeskRequest, pk: int) -> FileResponse:
+    """All that the process of a run printed."""
+    run = get_object_or_404(TrainingRun, pk=pk)
+    file = runs.log_file(run)
+    if not file.is_file():
+        raise Http404("This run has printed nothing.")
+    return FileResponse(file.open("rb"), content_type="text/plain; charset=utf-8", filename=f"{run.name}.log")
 
 
 @require_POST

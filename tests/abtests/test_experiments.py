@@ -65,6 +65,20 @@ def test_a_split_test_puts_units_into_arms_and_keeps_them(running):
     assert {s.phase for s in later} == {phase.pk + 1}
 
 
+def test_an_arm_that_gets_no_mail_gives_no_verdict(running):
+    """Few emails say nothing; many that all went to A are not the split that was set."""
+    experiment, phase = running()
+    measure(phase, "A", 60, labelled=60, correct=50)
+    found = report(experiment)
+    assert (found.verdict.status, found.emails) == (Status.COLLECTING, {"A": 60, "B": 0})
+    assert "0 of the first 50 labels an arm are in" in found.verdict.sentence
+    Assignment.objects.bulk_create(
+        Assignment(experiment=experiment, phase=phase, unit=f"thread:{k}", arm="A") for k in range(60)
+    )
+    assert report(experiment).verdict.status == Status.UNHEALTHY
+    assert "B has 0.0% of the units where 50.0% was set" in report(experiment).verdict.sentence
+
+
 def test_customers_can_be_the_units(running):
     running(unit="customer")
     assert len({s.arm for s in seats(30)}) == 1

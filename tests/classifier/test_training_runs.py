@@ -312,3 +312,13 @@ def test_the_rows_of_a_training_by_command_are_kept_for_the_next_retraining(tran
     rows, base = rows_of(version)
     assert (len(rows), base) == (len(ROWS), "the rows of kept-rows")
     assert sum(row.split == "test" for row in rows) == version.manifest["split_sizes"]["test"]
+
+
+def test_the_whole_log_can_be_read(client, admin, db):
+    run = make_run(name="logged")
+    client.force_login(admin)
+    assert client.get(f"/models/runs/{run.pk}/log/").status_code == 404
+    runs.log_file(run).parent.mkdir(parents=True, exist_ok=True)
+    runs.log_file(run).write_text("".join(f"line {n}\n" for n in range(100)))
+    assert client.get(f"/models/runs/{run.pk}/log/").getvalue().startswith(b"line 0\nline 1\n")
+    assert "the whole log" in client.get(f"/models/runs/{run.pk}/").content.decode()

@@ -143,6 +143,7 @@ OBJECT_PAGES = {
     "subtype-examples",
     "models-compare",
     "training-run",
+    "training-log",
 }
 OPEN = {"password-set", "login", "logout", "home", "healthz", "readyz", "metrics", "schema", "api-docs"}
 API = {
