@@ -45,6 +45,11 @@ class Experiment(models.Model):
         validators=[MinValueValidator(0.001), MaxValueValidator(0.5)],
         help_text="By how much B must be more often right.",
     )
+    disagreement = models.FloatField(
+        default=0.06,
+        validators=[MinValueValidator(0.001), MaxValueValidator(1)],
+        help_text="Share of emails on which the models are expected to differ; what a shadow test is planned with.",
+    )
     planned = models.PositiveIntegerField(
         default=0, help_text="Labels over both arms, or emails scored in a shadow test; fixed at the start."
     )

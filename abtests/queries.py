@@ -23,6 +23,7 @@ from abtests.verdict import Verdict, pairs_verdict, split_verdict
 from reviewdesk.backends import Remembered
 
 Metric = Outcome.Metric
+LEAST_UNITS = 20
 MEASURED = (Metric.CONFIDENCE, Metric.LATENCY, Metric.LOW, Metric.ERROR, Metric.EDIT)
 
 
@@ -62,7 +63,9 @@ class Split:
 
     @property
     def mismatch(self) -> bool:
-        return self.p < RATIO_ALPHA
+        """From LEAST_UNITS expected in each arm: of fewer the chi-square test says nothing."""
+        least = sum(self.units.values()) * min(self.share, 1 - self.share)
+        return least >= LEAST_UNITS and self.p < RATIO_ALPHA
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,10 @@ STAGES = (0.1, 0.5)  # of a rollout; after them B is in production
 
 @dataclass(frozen=True)
 class Seat:
-    """Where an email's unit sits: `serves` answers it, `shadow` (or "") scores it unseen, `sample` is the share to label."""
+    """Where an email's unit sits: `serves` answers it, `shadow` (or "") scores it unseen, `sample` is the share to label.
+
+    A unit that was put into its arm under another split is not `measured`: the arms would hold other populations.
+    """
 
     experiment: int
     phase: int
@@ -40,6 +43,7 @@ class Seat:
     serves: str
     shadow: str
     sample: float
+    measured: bool = True
 
 
 def create(*, by: User, **fields: object) -> Experiment:
@@ -149,14 +153,18 @@ def begin_rollout(*, experiment: Experiment, by: User | None = None) -> Phase:
     return phase
 
 
-def next_stage(*, experiment: Experiment, by: User | None = None) -> Phase | None:
-    """The next stage of a rollout; None after the last, when B is to be put into production."""
+def next_stage(*, experiment: Experiment, after: int, by: User | None = None) -> Phase | None:
+    """The stage that follows the phase `after`; None after the last, when B is to be put into production.
+
+    Raises Conflict where another was quicker, so that no stage is skipped, and where nobody asks and it is held.
+    """
     with transaction.atomic():
         experiment = _active(experiment)
         if experiment.status != Status.ROLLOUT:
             raise Conflict(f"{experiment} is not being rolled out.")
         phase = current_phase(experiment)
-        assert phase is not None
+        if phase is None or phase.pk != after or (by is None and experiment.held):
+            raise Conflict(f"{experiment} has gone to another stage, or is held, since it was looked at.")
         later = [share for share in STAGES if share > phase.share]
         if not later:
             _close(experiment, Status.DEPLOYED)
@@ -213,7 +221,8 @@ def _forget() -> None:
 
 def note_trouble(*, experiment: int, reason: str) -> None:
     """Mark a test unhealthy, once; it stays so until it is started again."""
-    if Experiment.objects.filter(pk=experiment, trouble="").update(trouble=reason[:300]):
+    active_ones = Experiment.objects.filter(status__in=[Status.RUNNING, Status.ROLLOUT])
+    if active_ones.filter(pk=experiment, trouble="").update(trouble=reason[:300]):
         logger.error("experiment %s is unhealthy: %s", experiment, reason)
 
 
@@ -231,14 +240,15 @@ def seat_of(*, department: str, thread: int, customer: int) -> Seat | None:
     if e.mode == Experiment.Mode.SHADOW and e.status == Status.RUNNING:
         return Seat(e.pk, phase.pk, A, e.control, e.control, e.treatment, 1.0)
     unit = f"customer:{customer}" if e.unit == Experiment.Unit.CUSTOMER else f"thread:{thread}"
-    arm = _arm(found, unit)
+    arm, share = _arm(found, unit)
     serves, sample = (e.treatment, phase.sample_b) if arm == B else (e.control, phase.sample_a)
-    return Seat(e.pk, phase.pk, arm, e.control, serves, "", sample)
+    return Seat(e.pk, phase.pk, arm, e.control, serves, "", sample, measured=share == phase.share)
 
 
-def _arm(found: Active, unit: str) -> str:
+def _arm(found: Active, unit: str) -> tuple[str, float]:
+    """The unit's arm, and B's share when it was put there."""
     e, phase = found.experiment, found.phase
-    known = Assignment.objects.filter(experiment=e, unit=unit).values_list("arm", flat=True).first()
+    known = Assignment.objects.filter(experiment=e, unit=unit).values_list("arm", "phase__share").first()
     if known is not None:
         return known
     arm = arm_of(unit, e.slug, [(A, 1 - phase.share), (B, phase.share)])
@@ -246,8 +256,9 @@ def _arm(found: Active, unit: str) -> str:
         with transaction.atomic():
             Assignment.objects.create(experiment=e, phase=phase, unit=unit, arm=arm)
     except IntegrityError:  # another worker met the unit at the same moment
-        return Assignment.objects.get(experiment=e, unit=unit).arm
-    return arm
+        other = Assignment.objects.select_related("phase").get(experiment=e, unit=unit)
+        return other.arm, other.phase.share
+    return arm, phase.share
 
 
 def record_outcomes(*, phase: int, subject: str, arm: str, values: Mapping[Metric, float]) -> None:

@@ -53,9 +53,10 @@ def _look(name: str, held: _Held | None) -> _Held:
         if found != held.serving.revision:
             held.serving.predictor.learn(new_subtypes(found))
         return _Held(Serving(version, held.serving.predictor, found), None, monotonic() + CHECK_SECONDS)
-    except BackendError as error:
-        logger.error("a model under test: %s", error.message)
-        return _Held(None, error, monotonic() + RETRY_SECONDS)
+    except Exception as error:  # memory, a runtime, a file: whatever it is, nobody's email may wait for it
+        logger.exception("a model under test cannot be had")
+        failed = error if isinstance(error, BackendError) else BackendError(f"Model {name} cannot be loaded: {error}")
+        return _Held(None, failed, monotonic() + RETRY_SECONDS)
 
 
 def forget() -> None:

@@ -12,7 +12,7 @@ from classifier.review.opening import open_for_experiment
 def note_exposure(*, email: Email, prediction: Prediction, answer: Answer) -> None:
     """Store what the arms showed on an email and, where people shall judge it, ask them; in the caller's transaction."""
     seat = answer.seat
-    if seat is None:
+    if seat is None or not seat.measured:
         return
     subject = str(email.pk)
     if not seat.shadow:

@@ -70,7 +70,8 @@ def plan(
 def plan_of(experiment: Experiment) -> Plan:
     e = experiment
     return plan(
-        mode=e.mode, gain=e.gain, share=e.share, weeks=e.weeks, departments=e.departments, control=e.control
+        mode=e.mode, gain=e.gain, share=e.share, weeks=e.weeks, departments=e.departments, control=e.control,
+        disagreement=e.disagreement,
     )  # fmt: skip
 
 
@@ -127,18 +128,19 @@ def begin_rollout(*, experiment: Experiment, by: User | None = None) -> Phase:
 
 def advance_if_open(*, experiment: Experiment, by: User | None = None) -> Phase | None:
     """Raises DeskError with what the gate waits for."""
-    found = gate(report(experiment))
-    if not found.open:
+    seen = report(experiment)
+    found = gate(seen)
+    if not found.open or seen.phase is None:
         raise DeskError(found.sentence)
-    return advance(experiment=experiment, by=by)
+    return advance(experiment=experiment, after=seen.phase.pk, by=by)
 
 
-def advance(*, experiment: Experiment, by: User | None = None) -> Phase | None:
-    """The next stage; after the last B is promoted, and None is returned."""
+def advance(*, experiment: Experiment, after: int, by: User | None = None) -> Phase | None:
+    """The stage after the phase that was looked at; after the last B is promoted, and None is returned."""
     version = find_version(experiment.treatment)
     registry.verify(version)
     with transaction.atomic():
-        phase = services.next_stage(experiment=experiment, by=by)
+        phase = services.next_stage(experiment=experiment, after=after, by=by)
         if phase is None:
             registry.promote(version=version, by=by, reason=f"rollout of the test {experiment.name}")
     return phase
@@ -182,8 +184,8 @@ def _start_due(experiment: Experiment) -> None:
     try:
         start(experiment=experiment)
     except DeskError as error:
-        Experiment.objects.filter(pk=experiment.pk).update(starts_at=None)
-        services.note_trouble(experiment=experiment.pk, reason=f"It did not start: {error.message}")
+        waiting = Experiment.objects.filter(pk=experiment.pk, status=Status.DRAFT)  # else somebody started it meanwhile
+        waiting.update(starts_at=None, trouble=f"It did not start: {error.message}"[:300])
 
 
 def _look_at(experiment: Experiment, found: Report) -> None:
@@ -192,8 +194,8 @@ def _look_at(experiment: Experiment, found: Report) -> None:
     if experiment.status == Status.ROLLOUT:
         if found.trouble:
             services.roll_back(experiment=experiment, reason=found.trouble)
-        elif not experiment.held and gate(found).open:
-            advance(experiment=experiment)
+        elif not experiment.held and found.phase is not None and gate(found).open:
+            advance(experiment=experiment, after=found.phase.pk)
         return
     assert experiment.started_at is not None
     if broken(found.checks) and experiment.mode == Mode.SPLIT:

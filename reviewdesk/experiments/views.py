@@ -78,7 +78,7 @@ def experiment_make(request: DeskRequest) -> HttpResponse:
     form = ExperimentForm(request.POST)
     given = checked(form)
     own = as_shares(given)
-    own.pop("disagreement")
+    desk.plan(**own)  # one that cannot be measured is refused before it is made
     experiment = services.create(
         by=request.user, name=given["name"], treatment=given["treatment"], unit=given["unit"] or Experiment.Unit.THREAD,
         starts_at=given["starts_at"], guardrails=form.guardrails(), **own,

@@ -63,6 +63,8 @@ def test_a_split_test_puts_units_into_arms_and_keeps_them(running):
     later = seats(400, start=1_000)
     assert sum(s.arm == "B" for s in later) > 190
     assert {s.phase for s in later} == {phase.pk + 1}
+    assert not any(s.measured for s in seats(400)), "met under another split: the arms would hold other populations"
+    assert all(s.measured for s in later)
 
 
 def test_an_arm_that_gets_no_mail_gives_no_verdict(running):
@@ -72,9 +74,10 @@ def test_an_arm_that_gets_no_mail_gives_no_verdict(running):
     found = report(experiment)
     assert (found.verdict.status, found.emails) == (Status.COLLECTING, {"A": 60, "B": 0})
     assert "0 of the first 50 labels an arm are in" in found.verdict.sentence
-    Assignment.objects.bulk_create(
-        Assignment(experiment=experiment, phase=phase, unit=f"thread:{k}", arm="A") for k in range(60)
-    )
+    units = [Assignment(experiment=experiment, phase=phase, unit=f"thread:{k}", arm="A") for k in range(60)]
+    Assignment.objects.bulk_create(units[:20])
+    assert report(experiment).verdict.status == Status.COLLECTING, "twenty units are no evidence"
+    Assignment.objects.bulk_create(units[20:])
     assert report(experiment).verdict.status == Status.UNHEALTHY
     assert "B has 0.0% of the units where 50.0% was set" in report(experiment).verdict.sentence
 
@@ -115,7 +118,8 @@ def test_it_is_started_once_and_can_go_on_after_an_end(running, admin):
     services.end(experiment=experiment, by=admin)
     assert seats(1) == [None]
     services.start(experiment=experiment, plan=PLAN, by=admin)
-    assert [s.arm for s in seats(50)] == before
+    again = seats(50)
+    assert [s.arm for s in again] == before and all(s.measured for s in again), "the split is the same"
     phases = list(Phase.objects.order_by("number"))
     assert [p.number for p in phases] == [1, 2]
     assert phases[0].ended_at is not None
@@ -282,8 +286,13 @@ def test_a_rollout_goes_by_stages_is_held_and_leaves_a_ledger(running, admin):
     arms = [s.arm for s in seats(300)]
     assert 10 < arms.count("B") < 60
     services.hold(experiment=experiment, held=True, by=admin)
-    assert services.next_stage(experiment=experiment, by=admin).share == 0.5
-    assert services.next_stage(experiment=experiment, by=admin) is None
+    with pytest.raises(Conflict, match="is held"):
+        services.next_stage(experiment=experiment, after=phase.pk)
+    second = services.next_stage(experiment=experiment, after=phase.pk, by=admin)
+    assert second.share == 0.5
+    with pytest.raises(Conflict, match="another stage"):
+        services.next_stage(experiment=experiment, after=phase.pk, by=admin)
+    assert services.next_stage(experiment=experiment, after=second.pk, by=admin) is None
     experiment.refresh_from_db()
     assert experiment.status == "deployed"
     ledger = AuditEvent.objects.filter(object_type="experiment").order_by("pk").values_list("action", flat=True)
@@ -292,9 +301,10 @@ def test_a_rollout_goes_by_stages_is_held_and_leaves_a_ledger(running, admin):
 
 def test_a_deployed_shadow_test_shows_its_last_stage_and_not_an_empty_shadow(running, admin):
     experiment, _ = running(mode="shadow")
-    services.begin_rollout(experiment=experiment, by=admin)
-    measure(services.next_stage(experiment=experiment, by=admin), "B", 5)
-    services.next_stage(experiment=experiment, by=admin)
+    first = services.begin_rollout(experiment=experiment, by=admin)
+    second = services.next_stage(experiment=experiment, after=first.pk, by=admin)
+    measure(second, "B", 5)
+    services.next_stage(experiment=experiment, after=second.pk, by=admin)
     experiment.refresh_from_db()
     found = report(experiment)
     assert (found.pairs, found.split.share, found.emails["B"]) == (None, 0.5, 5)
@@ -315,7 +325,7 @@ def test_a_rollout_is_rolled_back_at_once(running, admin):
     experiment.refresh_from_db()
     assert (experiment.status, experiment.trouble) == ("rolled_back", "customers complain")
     with pytest.raises(Conflict, match="only an active test"):
-        services.next_stage(experiment=experiment)
+        services.next_stage(experiment=experiment, after=0)
 
 
 def test_the_command_says_what_a_test_of_the_desk_has_shown(running, capsys):

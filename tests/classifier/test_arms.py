@@ -170,6 +170,18 @@ def test_a_version_that_is_gone_is_no_reason_to_wait(test_of):
 
 
 @pytest.mark.parametrize("mode", ["split", "shadow"])
+def test_whatever_keeps_b_from_loading_holds_no_email_up(test_of, monkeypatch, mode):
+    def fail(version):
+        raise MemoryError("no room for a second model")
+
+    monkeypatch.setattr(testing, "load", fail)
+    experiment = test_of(mode=mode)
+    assert all(e.prediction.model_version.version == "starter" for e in receive(8))
+    experiment.refresh_from_db()
+    assert "no room for a second model" in experiment.trouble
+
+
+@pytest.mark.parametrize("mode", ["split", "shadow"])
 def test_a_b_that_fails_on_an_email_is_counted_and_a_answers(test_of, monkeypatch, mode):
     experiment = test_of(mode=mode)
     real = arms.version_under_test

@@ -253,3 +253,11 @@ def test_the_api_shows_starts_ends_and_rolls_back(client, made, admin):
     assert post("end", reason="enough").json()["status"] == "ended"
     refused = post("rollback")
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+
+
+def test_the_disagreement_that_was_planned_with_is_kept(made, page):
+    experiment = made(mode="shadow", disagreement="15", gain="8")
+    assert experiment.disagreement == 0.15
+    assert page.get(f"/experiments/{experiment.slug}/").status_code == 200
+    bad = page.post("/experiments/make/", FORM | {"mode": "shadow", "disagreement": "2", "gain": "8"})
+    assert (bad.status_code, Experiment.objects.count()) == (400, 1)
