@@ -100,7 +100,8 @@ def give_back(items: QuerySet[ReviewItem], *, taker: Source) -> None:
     """
     taken = items.filter(source=taker, status=ReviewItem.Status.OPEN, flagged=False)
     sampled = Q(draw__isnull=False, draw__closed_at=None) if taker != Source.WEEKLY else Q(pk=None)
-    for item in taken.filter(sampled | ~Q(origin="") | Q(prediction__withheld=True)).select_related("draw"):
+    unsure = Q(email__verification=None) & (~Q(origin="") | Q(prediction__withheld=True))
+    for item in taken.filter(sampled | unsure).select_related("draw"):
         still = taker != Source.WEEKLY and item.draw is not None and item.draw.closed_at is None
         queue = queue_of(Source.WEEKLY if still else item.origin or Source.LOW_CONFIDENCE)
         item.source, item.blind, item.priority = queue.source, queue.blind, queue.priority

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from secrets import token_hex
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from classifier.labels import (
@@ -239,7 +240,11 @@ def _reopen(last: Verification, user: User, now) -> None:
 
 
 def correct(*, email: Email, user: User, type: str, subtype: str) -> Verification:
-    """An agent's correction: it closes the open review, trains, and never enters the accuracy figure."""
+    """An agent's correction: it closes the open review, trains, and never enters the accuracy figure.
+
+    What a random sample or a test asks about stays open: agents correct what the model got wrong, and without those
+    the figure would be too kind. The reviewer's answer counts there; the agent's label stays in force.
+    """
     type_, found = find_label(department=email.department, type=type, subtype=subtype)
     with transaction.atomic():
         verification = Verification.objects.create(
@@ -252,7 +257,10 @@ def correct(*, email: Email, user: User, type: str, subtype: str) -> Verificatio
             source=Source.AGENT,
             idempotency_key=f"agent:{email.pk}:{timezone.now().timestamp()}",
         )
-        ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN).update(
+        waiting = ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN)
+        asked = Q(source__in=[Source.WEEKLY, Source.EXPERIMENT], flagged=False)
+        waiting.filter(asked).update(independent=True)
+        waiting.exclude(asked).update(
             status=ReviewItem.Status.DONE, done_at=timezone.now(), holder=None, lease_until=None
         )
         label_by_person(email=email, verification=verification)

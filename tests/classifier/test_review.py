@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from classifier.accuracy.queries import week_of
 from classifier.accuracy.sampling import draw_weekly_sample
 from classifier.labels import confirmed
 from classifier.models import Department, Email, ReviewItem, Verification
@@ -195,6 +196,19 @@ def test_an_agents_correction_closes_the_review_and_stays_out_of_accuracy(agent)
     assert (email.type, email.verification.source) == ("query", "agent")
     item.refresh_from_db()
     assert item.status == "done"
+
+
+def test_a_sample_is_answered_all_the_same_where_an_agent_has_corrected(agent, reviewer):
+    """Else the figure would lose what the model got wrong, and nothing else."""
+    item = make_item()
+    draw = draw_weekly_sample(size=1)
+    correct(email=item.email, user=agent, type="", subtype="access_query")
+    claimed = leases.claim_next(user=reviewer)
+    assert (claimed.pk, claimed.blind) == (item.pk, True)
+    verify(item=claimed, user=reviewer, answer=answer(claimed, subtype="bug_complaint"))
+    assert Email.objects.get().subtype.slug == "access_query", "the agent's label stays in force"
+    (judged,) = week_of([draw]).judged
+    assert (judged.answer.reviewer, judged.right) == (reviewer, False)
 
 
 def test_the_weekly_sample_is_drawn_once_with_its_probability(db):
