@@ -48,8 +48,9 @@ def draw_weekly_sample(
 ) -> SampleDraw | None:
     """Draw from the last seven days' emails, once a calendar week; None when that was done or nothing came in.
 
-    Days that an earlier week's sample was drawn from are left out. Each email carries the probability with which it was drawn. Emails that a reviewer has verified already count
-    with that answer; open ones become part of the sample. The same seed draws the same emails.
+    Days that an earlier week's sample was drawn from are left out. Each email carries the probability with which it
+    was drawn. Emails that a reviewer has verified already count with that answer; open ones become part of the
+    sample. The same seed draws the same emails.
     """
     week = monday(today or timezone.localdate())
     if SampleDraw.objects.filter(week=week).exists():

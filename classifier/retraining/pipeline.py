@@ -27,7 +27,7 @@ from classifier.registry.runs import Status, going, own
 from classifier.registry.services import promote, verify
 from classifier.registry.serving import load, production_version
 from classifier.retraining.datasets import build_data_set, file_of, seen_by, text_key
-from classifier.retraining.gate import compare, rule
+from classifier.retraining.gate import LEAST_TEST, compare, rule
 from classifier.retraining.gold import gold_check
 from classifier.retraining.rows import latest_snapshot
 from classifier.taxonomy_changes import targets
@@ -171,7 +171,7 @@ def _decide(retraining: Retraining, version: ModelVersion, held_out: list[Exampl
     rows = [e for e in held_out if text_key(e.department, e.subject, e.body) not in known]
     new = Predictor(folder_of(version), settings.CLASSIFIER_RUNTIME)
     found = compare(load(production).predictor, new, rows, folds=_folds(), watch=watch)
-    ruling = rule(found, gain=rules.gain)
+    ruling = rule(found, gain=rules.gain, least=LEAST_TEST)
     retraining.compared_with, retraining.comparison = production, found.figures if found.n else {}
     retraining.decision, retraining.sentence = ruling.decision, ruling.sentence
     if seen is None:

@@ -25,7 +25,7 @@ from classifier.registry import runs
 from classifier.registry.building import train_version, training_defaults
 from classifier.registry.runs import start_waiting
 from classifier.registry.services import promote, register
-from classifier.retraining import gate, pipeline
+from classifier.retraining import pipeline
 from classifier.retraining.datasets import build_data_set, read_rows
 from classifier.retraining.gate import Comparison, compare, rule
 from classifier.retraining.pipeline import ask_for_retraining, promote_by_hand, start_due
@@ -193,8 +193,7 @@ def desk(transactional_db, mail, monkeypatch, starter_folder):
     from classifier.taxonomy import load_starter_taxonomy
 
     load_starter_taxonomy()
-    monkeypatch.setattr(gate, "LEAST_TEST", 20)
-    monkeypatch.setattr(gate.rule, "__kwdefaults__", {"least": 20})
+    monkeypatch.setattr(pipeline, "LEAST_TEST", 20)
     serving.forget()
     few = {}
     for e in mail:
