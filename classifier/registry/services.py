@@ -37,12 +37,15 @@ def promote(
     by: User | None = None,
     reason: str = "",
     how: ServingPeriod.How = ServingPeriod.How.PROMOTED,
+    verified: bool = False,
 ) -> None:
     """Let `version` serve; the one that served becomes `previous`. Every process notices within seconds.
 
-    Raises DeskError for an archived version or a folder that is corrupt; then nothing changes.
+    Raises DeskError for an archived version or a folder that is corrupt; then nothing changes. Reading the folder takes
+    a while: a caller within a transaction calls `verify` before it and says that it is `verified`.
     """
-    verify(version)
+    if not verified:
+        verify(version)
     with transaction.atomic():
         current = ModelAlias.objects.select_for_update().filter(name=PRODUCTION).first()
         version.refresh_from_db()
@@ -64,8 +67,10 @@ def promote(
         record(action="promote", target=version, actor=by, replaced=replaced, how=how, reason=reason)
 
 
-def roll_back(*, by: User | None = None, reason: str = "", serving: str = "") -> ModelVersion:
-    """Let the previous production version serve again.
+def roll_back(
+    *, by: User | None = None, reason: str = "", serving: str = "", to: ModelVersion | None = None
+) -> ModelVersion:
+    """Let the previous production version serve again, or `to` where that one was replaced.
 
     `serving` is what the caller saw in production: where another version has taken over since, nothing changes, so
     that a second click does not undo the first.
@@ -74,10 +79,11 @@ def roll_back(*, by: User | None = None, reason: str = "", serving: str = "") ->
     if serving and current and current.version.version != serving:
         raise DeskError(f"{serving} does not serve any more, {current.version} does; look again and decide")
     previous = ModelAlias.objects.filter(name=PREVIOUS).select_related("version").first()
-    if previous is None:
+    to = to or (previous.version if previous else None)
+    if to is None:
         raise DeskError("there is no previous model to roll back to; allowed after the second promotion")
-    promote(version=previous.version, by=by, reason=reason, how=ServingPeriod.How.ROLLED_BACK)
-    return previous.version
+    promote(version=to, by=by, reason=reason, how=ServingPeriod.How.ROLLED_BACK)
+    return to
 
 
 def set_testing(*, version: ModelVersion, by: User | None = None) -> None:

@@ -213,7 +213,7 @@ def _promote(retraining: Retraining, version: ModelVersion, production: ModelVer
     elif tested is not None:
         retraining.sentence += f" The test “{tested}” is going, so nothing was changed; promote it by hand after that."
     else:
-        promote(version=version, reason=f"retraining: {retraining.sentence}")
+        promote(version=version, reason=f"retraining: {retraining.sentence}", verified=True)
         retraining.decision = Decision.PROMOTED
 
 
@@ -226,7 +226,8 @@ def promote_by_hand(*, retraining: Retraining, reason: str, by: User) -> None:
         raise DeskError("This retraining has no model to promote.")
     if production_version() == version:
         raise Conflict(f"{version} serves already.")
+    verify(version)
     with transaction.atomic():
-        promote(version=version, by=by, reason=reason)
+        promote(version=version, by=by, reason=reason, verified=True)
         Retraining.objects.filter(pk=retraining.pk).update(decision=Decision.BY_HAND)
         record(action="promote by hand", target=retraining, actor=by, reason=reason, gate=retraining.decision)
