@@ -2,16 +2,10 @@
 
 from typing import Any
 
-from abtests.statistics import Counts, always_valid_interval, difference, labels_an_arm, newcombe_interval, p_value
+from abtests.planning import usual_plan
+from abtests.statistics import Counts, always_valid_interval, difference, newcombe_interval, p_value
 from abtests.verdict import GAIN, split_verdict
 from reviewdesk.errors import DeskError
-
-USUAL_RATE = 0.85  # plans the total of a test that did not record its own
-
-
-def usual_plan(gain: float) -> int:
-    """Labels over both arms that a test of this gain plans when it may be decided at any look."""
-    return 2 * (labels_an_arm(USUAL_RATE, gain, any_look=True) or 1)
 
 
 def read_counts(data: Any) -> tuple[Counts, Counts, int, float]:

@@ -7,7 +7,7 @@ from datetime import date
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 
-from abtests.models import A, B, Experiment, Outcome, Phase
+from abtests.models import A, B, Outcome, Phase
 from abtests.statistics import Counts, Pairs, always_valid_interval, paired_interval
 
 Metric = Outcome.Metric
@@ -23,12 +23,12 @@ class Day:
     labels: int
 
 
-def days(experiment: Experiment, phase: Phase) -> list[Day]:
+def days(phase: Phase) -> list[Day]:
     """One for each day on which something was measured, the first first."""
-    return _pair_days(experiment, phase) if phase.shadow else _split_days(experiment, phase)
+    return _pair_days(phase) if phase.shadow else _split_days(phase)
 
 
-def _split_days(experiment: Experiment, phase: Phase) -> list[Day]:
+def _split_days(phase: Phase) -> list[Day]:
     sums: dict[date, dict[str, Counts]] = defaultdict(dict)
     rows = Outcome.objects.filter(phase=phase, metric=Metric.CORRECT).annotate(day=TruncDate("created_at"))
     for day, arm, n, correct in rows.values_list("day", "arm").annotate(n=Count("pk"), c=Sum("value")).order_by("day"):
@@ -39,12 +39,12 @@ def _split_days(experiment: Experiment, phase: Phase) -> list[Day]:
             arm: Counts(old.n + new[arm].n, old.correct + new[arm].correct) if arm in new else old
             for arm, old in arms.items()
         }
-        interval = always_valid_interval(arms[A], arms[B], planned=max(experiment.planned, 1))
+        interval = always_valid_interval(arms[A], arms[B], planned=max(phase.planned, 1))
         found.append(Day(day, arms[B].rate - arms[A].rate, interval, arms[A].n + arms[B].n))
     return found
 
 
-def _pair_days(experiment: Experiment, phase: Phase) -> list[Day]:
+def _pair_days(phase: Phase) -> list[Day]:
     """Emails still without a label are left out, as in the report, with as large a share of those that agree."""
     changes: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     rows = Outcome.objects.filter(phase=phase, metric__in=[Metric.DISAGREE, Metric.PAIR])
@@ -59,5 +59,5 @@ def _pair_days(experiment: Experiment, phase: Phase) -> list[Day]:
         labelled = sum(sums[f"pair {v}"] for v in ("-1", "0", "1"))
         scored = sums["disagree 0"] + disagreed
         pairs = Pairs(round(scored * labelled / disagreed) if disagreed else scored, sums["pair -1"], sums["pair 1"])
-        found.append(Day(day, pairs.difference, paired_interval(pairs, planned=max(experiment.planned, 1)), labelled))
+        found.append(Day(day, pairs.difference, paired_interval(pairs, planned=max(phase.planned, 1)), labelled))
     return found

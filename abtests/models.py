@@ -50,13 +50,10 @@ class Experiment(models.Model):
         validators=[MinValueValidator(0.001), MaxValueValidator(1)],
         help_text="Share of emails on which the models are expected to differ; what a shadow test is planned with.",
     )
-    planned = models.PositiveIntegerField(
-        default=0, help_text="Labels over both arms, or emails scored in a shadow test; fixed at the start."
-    )
     weeks = models.PositiveSmallIntegerField(default=4, validators=[MinValueValidator(1), MaxValueValidator(52)])
     guardrails = models.JSONField(default=dict, blank=True, help_text="Metric to the worst that is allowed.")
     status = models.CharField(max_length=12, choices=Status, default=Status.DRAFT)
-    trouble = models.CharField(max_length=300, blank=True, help_text="Why its figures are not to be used.")
+    trouble = models.CharField(max_length=300, blank=True, help_text="Why it did not start, or was taken back.")
     held = models.BooleanField(default=False, help_text="A rollout stays at its stage.")
     starts_at = models.DateTimeField(null=True, blank=True, help_text="Starts by itself then.")
     started_at = models.DateTimeField(null=True, blank=True)
@@ -83,6 +80,13 @@ class Phase(models.Model):
     share = models.FloatField(help_text="Of the units that B serves.")
     sample_a = models.FloatField(default=0.0, help_text="Share of arm A's emails that people label.")
     sample_b = models.FloatField(default=0.0)
+    planned = models.PositiveIntegerField(
+        default=0, help_text="Labels over both arms, or emails scored by both; nought in a stage of a rollout."
+    )
+    complete = models.BooleanField(default=False, help_text="As many as planned were asked for; no more are.")
+    trouble = models.CharField(max_length=300, blank=True, help_text="Why its figures are not to be used.")
+    verdict = models.CharField(max_length=20, blank=True, help_text="The status word when it ended.")
+    sentence = models.CharField(max_length=400, blank=True)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -97,6 +101,11 @@ class Phase(models.Model):
     def shadow(self) -> bool:
         """B answers nothing: it scores what A answers."""
         return self.share == 0
+
+    @property
+    def stage(self) -> bool:
+        """Of a rollout: it asks nobody for labels."""
+        return self.planned == 0
 
 
 class Assignment(models.Model):

@@ -29,19 +29,26 @@ class Plan:
     sample_b: float = 0.0
 
 
+def usual_plan(gain: float) -> int:
+    """Labels over both arms of a split test of this gain, at the usual accuracy."""
+    return 2 * (labels_an_arm(USUAL_RATE, gain, any_look=True) or 1)
+
+
 def plan_split(*, rate: float, gain: float, share: float, weeks: int, traffic: Traffic) -> Plan:
     """A split test that may be decided at any look, its labels equal in both arms."""
     an_arm = labels_an_arm(rate, gain, any_look=True) or 1
     smaller = traffic.emails * min(share, 1 - share)
     needed = _weeks(an_arm, smaller), _weeks(2 * an_arm, traffic.answers)
-    arriving = weeks * traffic.emails
+    rate_small = _rate(an_arm, weeks * smaller)
+    rate_large = rate_small * min(share, 1 - share) / max(share, 1 - share)
+    sample_a, sample_b = (rate_large, rate_small) if share <= 0.5 else (rate_small, rate_large)
     return Plan(
         planned=2 * an_arm,
         labels=2 * an_arm,
         weeks=None if None in needed else max(n for n in needed if n is not None),
         sentence=f"{an_arm:,} labels an arm show a gain of {gain:.1%} over {rate:.0%} four times in five.",
-        sample_a=_rate(an_arm, arriving * (1 - share)),
-        sample_b=_rate(an_arm, arriving * share),
+        sample_a=sample_a,
+        sample_b=sample_b,
     )
 
 
@@ -65,4 +72,5 @@ def _weeks(needed: float, a_week: float) -> int | None:
 
 
 def _rate(labels: int, emails: float) -> float:
+    """Of the mail of the smaller arm; all of it where it is too little, or where no mail came to plan with."""
     return min(1.0, labels / emails) if emails else 1.0

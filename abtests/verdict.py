@@ -66,12 +66,21 @@ def split_verdict(
     return _verdict(reading, gain, over, trouble)
 
 
-def pairs_verdict(pairs: Pairs, *, planned: int, gain: float = GAIN, over: bool = False, trouble: str = "") -> Verdict:
-    """Of a shadow test. `planned`: emails scored. The interval and the evidence of the pairs must agree."""
+def pairs_verdict(
+    pairs: Pairs, *, planned: int, gain: float = GAIN, over: bool = False, trouble: str = "", waiting: int = 0
+) -> Verdict:
+    """Of a shadow test. `planned`: emails scored; `waiting`: disagreements without a label.
+
+    The interval and the evidence of the pairs must agree.
+    """
+    if waiting:
+        missing = f"{waiting:,} disagreement{'s wait' if waiting > 1 else ' waits'} for a label"
+    else:
+        missing = f"{pairs.scored} of the first {MIN_LABELS} emails are scored"
     reading = _Reading(
         measured=pairs.difference,
         interval=paired_interval(pairs, planned=planned),
-        missing=f"{pairs.scored} of the first {MIN_LABELS} emails are scored",
+        missing=missing,
         needed=_pairs_needed(pairs),
         unit="of disagreements in all",
         sure=pair_evidence(pairs.only_a, pairs.only_b) >= 1 / ALPHA,

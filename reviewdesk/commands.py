@@ -9,6 +9,7 @@ from abc import abstractmethod
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.serializers.json import DjangoJSONEncoder
 
 from ml.errors import MLError
 from reviewdesk.errors import DeskError
@@ -40,7 +41,7 @@ class DeskCommand(BaseCommand):
         """Do the work; options are the parsed arguments."""
 
     def print_json(self, figures: Any) -> None:
-        self.stdout.write(json.dumps(figures, indent=2, ensure_ascii=False))
+        self.stdout.write(json.dumps(figures, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder))
 
     def progress(self, options: dict[str, Any]) -> bool:
         """Whether to draw progress bars: on a terminal, unless figures are printed."""

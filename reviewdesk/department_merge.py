@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from abtests.lifecycle import rename_department
 from classifier.models import Department, Email, Mailbox, ReviewQueue
 from classifier.taxonomy_changes import move_subtypes
 from responses.knowledge.services import change_document
@@ -48,7 +49,7 @@ def moves(*, department: Department, into: Department) -> Moves:
 
 
 def merge_departments(*, department: Department, into: Department, by: User) -> Moves:
-    """Raises DeskError, and moves nothing, where both have a document of one name."""
+    """Raises DeskError, and moves nothing, where both have a document of one name or a test that is active."""
     if department.pk == into.pk:
         raise DeskError("A department cannot be merged with itself.")
     if not Department.objects.filter(pk=into.pk, active=True).exists():
@@ -66,6 +67,7 @@ def merge_departments(*, department: Department, into: Department, by: User) -> 
         for queue in ReviewQueue.objects.filter(departments=department):
             queue.departments.add(into)
             queue.departments.remove(department)
+        rename_department(old=department.slug, new=into.slug)
         Department.objects.filter(merged_into=department).update(merged_into=into)
         Department.objects.filter(pk=department.pk).update(active=False, merged_into=into)
         record(

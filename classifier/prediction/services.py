@@ -89,7 +89,7 @@ def _take_turn(email: Email, known: Answer | None) -> Answer:
     """The answer to an email; in a test by the model whose turn it is, with the shadow's beside it."""
     turn, failed = turn_of(email), False
     production = turn.seat is None or turn.seat.serves == turn.seat.control
-    if known is not None and production:
+    if known is not None and turn.seat is None:  # in a test the arms' latencies are both of one email at a time
         answer = known
     else:
         try:

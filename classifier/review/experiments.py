@@ -27,7 +27,7 @@ def note_exposure(*, email: Email, prediction: Prediction, answer: Answer) -> No
         return
     record_outcomes(phase=seat.phase, subject=subject, arm=B, values=_measured(answer.shadow))
     other = keep_prediction(email=email, answer=answer.shadow)
-    if email.automatic or email.verification_id is not None:
+    if not seat.sample or email.automatic or email.verification_id is not None:
         return  # nobody will be asked about it, so it is none of the emails that both scored
     differ = other.subtype_id != prediction.subtype_id or other.type != prediction.type
     record_outcomes(phase=seat.phase, subject=subject, arm="", values={Metric.DISAGREE: float(differ)})
@@ -45,10 +45,14 @@ def _measured(answer: Answer) -> dict[Metric, float]:
 
 
 def judge_email(email: Email) -> None:
-    """Tell the tests which versions were right on an email that people judged for them, or that nobody did any more."""
+    """Tell the tests which versions were right on an email that people judged for them, or that nobody did any more.
+
+    What a version said of it in a department that it has left is not compared with where it belongs.
+    """
     if not ReviewItem.objects.filter(email=email, source=Source.EXPERIMENT).exists():
         return
-    predictions = email.predictions.select_related("model_version", "subtype").order_by("pk")
+    predictions = email.predictions.filter(department=email.department_id)
+    predictions = predictions.select_related("model_version", "subtype").order_by("pk")
     said = {p.model_version.version: p for p in predictions}
     right = {version: found.right for version, p in said.items() for found in judged({email.pk: p})}
     judge(subject=str(email.pk), right=right or None)

@@ -7,9 +7,8 @@ from rest_framework.decorators import api_view, permission_classes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from abtests import services as tests
 from abtests.models import Experiment
-from abtests.queries import figures, report
+from abtests.reports import facts, figures, headline
 from reviewdesk.experiments import services
 from reviewdesk.people.access import api_for
 from reviewdesk.people.models import ADMIN
@@ -29,15 +28,16 @@ def _reason(request: Request) -> dict:
 
 
 def _answer(slug: str) -> Response:
-    return Response(figures(report(get_object_or_404(Experiment, slug=slug))))
+    return Response(figures(get_object_or_404(Experiment, slug=slug)))
 
 
 @extend_schema(responses={200: {"type": "object"}})
 @api_view(["GET"])
 @permission_classes([Allowed])
 def experiments(request: Request) -> Response:
-    """The latest tests with their figures."""
-    return Response({"experiments": [figures(report(e)) for e in Experiment.objects.all()[:SHOWN]]})
+    """The latest tests with what each has shown; their figures have addresses of their own."""
+    rows = [(e, headline(e)) for e in Experiment.objects.all()[:SHOWN]]
+    return Response({"experiments": [facts(e) | {"decision": word, "reason": said} for e, (word, said) in rows]})
 
 
 @extend_schema(responses={200: {"type": "object"}})
@@ -62,7 +62,7 @@ def start(request: Request, slug: str) -> Response:
 @permission_classes([Allowed])
 def end(request: Request, slug: str) -> Response:
     """Let the control answer everything again."""
-    tests.end(experiment=get_object_or_404(Experiment, slug=slug), by=request.user, **_reason(request))
+    services.end(experiment=get_object_or_404(Experiment, slug=slug), by=request.user, **_reason(request))
     return _answer(slug)
 
 

@@ -3,14 +3,13 @@
 from typing import Any
 
 from abtests.history import days
-from abtests.models import Experiment
-from abtests.queries import Report
+from abtests.reports import Report
 from reviewdesk.charts import Chart, Series, line_chart
 
 
-def effect_chart(experiment: Experiment, found: Report) -> Chart | None:
+def effect_chart(found: Report) -> Chart | None:
     """The difference day by day in its interval; None while it is too early for one."""
-    known = [(d, d.interval) for d in days(experiment, found.phase) if d.interval] if found.phase else []
+    known = [(d, d.interval) for d in days(found.phase) if d.interval] if found.phase else []
     if not known:
         return None
     points = [(i, d.difference) for i, (d, _) in enumerate(known)]
@@ -19,10 +18,11 @@ def effect_chart(experiment: Experiment, found: Report) -> Chart | None:
         for d, (low, high) in known
     ]
     spans = [interval for _, interval in known]
+    gain = found.experiment.gain
     ends = (-0.5, len(known) - 0.5)
     series = [
         Series("B less A", points, "one", notes, spans=spans, band=len(known) > 1),
-        Series(f"goal {experiment.gain:+.0%}", [(x, experiment.gain) for x in ends], "three", dots=False),
+        Series(f"goal {gain:+.0%}", [(x, gain) for x in ends], "three", dots=False),
         Series("no difference", [(x, 0.0) for x in ends], "target", dots=False),
     ]
     reach = max(abs(v) for span in spans for v in span) * 1.1

@@ -5,18 +5,20 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from abtests import services
-from abtests.health import broken
-from abtests.models import Experiment, Phase
+from abtests import lifecycle, rollout
+from abtests.health import DEFAULTS, Check, broken
+from abtests.models import Experiment, Outcome, Phase
 from abtests.planning import USUAL_DISAGREEMENT, USUAL_RATE, Plan, Traffic, plan_shadow, plan_split
-from abtests.queries import Report, report
-from abtests.services import STAGES
+from abtests.queries import ACTIVE
+from abtests.reports import Report, report
+from abtests.rollout import STAGES
+from abtests.services import note_trouble
 from classifier.accuracy.queries import by_version, weeks
 from classifier.labels import confirmed
 from classifier.models import ModelVersion, Prediction, ReviewItem, Source, Verification
@@ -31,6 +33,7 @@ Mode, Status = Experiment.Mode, Experiment.Status
 SPAN = timedelta(days=28)
 GATE = timedelta(hours=24)  # a stage lasts at least so long
 GATE_EMAILS = 100  # and B has answered so many
+EVERY_EMAIL = set(DEFAULTS) - {Outcome.Metric.EDIT}  # drafts are edited by people, of some emails, or of none
 
 
 def traffic(departments: list[str]) -> Traffic:
@@ -67,10 +70,11 @@ def plan(
         raise DeskError(f"{error}") from None
 
 
-def plan_of(experiment: Experiment) -> Plan:
+def plan_of(experiment: Experiment, share: float | None = None) -> Plan:
+    """As it would begin now, by default with its own split."""
     e = experiment
     return plan(
-        mode=e.mode, gain=e.gain, share=e.share, weeks=e.weeks, departments=e.departments, control=e.control,
+        mode=e.mode, gain=e.gain, share=share or e.share, weeks=e.weeks, departments=e.departments, control=e.control,
         disagreement=e.disagreement,
     )  # fmt: skip
 
@@ -82,10 +86,28 @@ def start(*, experiment: Experiment, by: User | None = None) -> Phase:
         raise DeskError(f"{experiment.control} is not in production, {serving or 'no model'} is; A is what serves now.")
     version = find_version(experiment.treatment)
     registry.verify(version)
-    phase = services.start(experiment=experiment, plan=plan_of(experiment), by=by)
+    phase = lifecycle.start(experiment=experiment, plan=plan_of(experiment), by=by)
     if version.state in (ModelVersion.State.CANDIDATE, ModelVersion.State.DEPRECATED):
         registry.set_testing(version=version, by=by)
     return phase
+
+
+def change_share(*, experiment: Experiment, share: float, by: User | None = None) -> Phase:
+    """Another split, with the labels planned anew at the mail that comes now."""
+    return lifecycle.change_share(experiment=experiment, share=share, plan=plan_of(experiment, share), by=by)
+
+
+def end(*, experiment: Experiment, by: User | None = None, reason: str = "") -> None:
+    lifecycle.end(experiment=experiment, by=by, reason=reason)
+    _not_in_test(experiment, by)
+
+
+def _not_in_test(experiment: Experiment, by: User | None) -> None:
+    """The treatment is a candidate again, unless another test has it."""
+    others = Experiment.objects.filter(treatment=experiment.treatment, status__in=ACTIVE).exclude(pk=experiment.pk)
+    version = ModelVersion.objects.filter(version=experiment.treatment, state=ModelVersion.State.TESTING).first()
+    if version is not None and not others.exists():
+        registry.restore(version=version, by=by)
 
 
 @dataclass(frozen=True)
@@ -101,13 +123,22 @@ def gate(found: Report) -> Gate:
     assert phase is not None
     left = phase.started_at + GATE - timezone.now()
     missing = GATE_EMAILS - found.emails["B"]
+    early = [c for c in found.checks if c.state == "too early"]
+    waiting = [c for c in early if c.metric in EVERY_EMAIL]
     if found.trouble:
         return Gate(False, found.trouble)
-    if left > timedelta(0) or missing > 0:
+    if left > timedelta(0) or missing > 0 or waiting:
         waits = [f"{_hours(left)} at this stage"] if left > timedelta(0) else []
         waits += [f"{missing} more emails answered by B"] if missing > 0 else []
+        if waiting and missing <= 0:
+            waits.append(f"{_listed(waiting)} to be judged, with {max(c.n for c in waiting)} emails so far")
         return Gate(False, f"The next stage waits for {' and '.join(waits)}.")
-    return Gate(True, "Every guardrail holds; the next stage may begin.")
+    holds = f"No guardrail is broken; {_listed(early)} cannot be judged yet" if early else "Every guardrail holds"
+    return Gate(True, f"{holds}; the next stage may begin.")
+
+
+def _listed(found: list[Check]) -> str:
+    return ", ".join(c.label[0].lower() + c.label[1:] for c in found)
 
 
 def _hours(left: timedelta) -> str:
@@ -115,7 +146,7 @@ def _hours(left: timedelta) -> str:
     return f"{hours} more hour{'s' if hours > 1 else ''}"
 
 
-def begin_rollout(*, experiment: Experiment, by: User | None = None) -> Phase:
+def begin_rollout(*, experiment: Experiment, by: User | None = None, reason: str = "") -> Phase:
     """The first stage of B; its files are verified first, and A must still serve."""
     serving = aliases().get("production")
     if serving is None or serving.version != experiment.control:
@@ -123,7 +154,7 @@ def begin_rollout(*, experiment: Experiment, by: User | None = None) -> Phase:
             f"{experiment.control} is not in production, {serving or 'no model'} is; nothing to roll out from."
         )
     registry.verify(find_version(experiment.treatment))
-    return services.begin_rollout(experiment=experiment, by=by)
+    return rollout.begin_rollout(experiment=experiment, by=by, reason=reason)
 
 
 def advance_if_open(*, experiment: Experiment, by: User | None = None) -> Phase | None:
@@ -140,22 +171,24 @@ def advance(*, experiment: Experiment, after: int, by: User | None = None) -> Ph
     version = find_version(experiment.treatment)
     registry.verify(version)
     with transaction.atomic():
-        phase = services.next_stage(experiment=experiment, after=after, by=by)
+        phase = rollout.next_stage(experiment=experiment, after=after, by=by)
         if phase is None:
-            registry.promote(version=version, by=by, reason=f"rollout of the test {experiment.name}")
+            registry.promote(version=version, by=by, reason=f"rollout of the test {experiment.name}", verified=True)
     return phase
 
 
 def roll_back(*, experiment: Experiment, by: User | None = None, reason: str = "") -> None:
     """A answers everything again, at whatever stage; also after B was put into production."""
     if experiment.status != Status.DEPLOYED:
-        services.roll_back(experiment=experiment, by=by, reason=reason)
+        rollout.roll_back(experiment=experiment, by=by, reason=reason)
+        _not_in_test(experiment, by)
         return
     with transaction.atomic():
         registry.roll_back(
-            by=by, reason=reason or f"rolled back from the test {experiment.name}", serving=experiment.treatment
-        )
-        services.note_rolled_back(experiment=experiment, by=by, reason=reason)
+            by=by, reason=reason or f"rolled back from the test {experiment.name}", serving=experiment.treatment,
+            to=find_version(experiment.control),
+        )  # fmt: skip
+        rollout.note_rolled_back(experiment=experiment, by=by, reason=reason)
 
 
 def watch() -> None:
@@ -163,7 +196,7 @@ def watch() -> None:
     now = timezone.now()
     for experiment in Experiment.objects.filter(status=Status.DRAFT, starts_at__lte=now):
         _start_due(experiment)
-    for experiment in Experiment.objects.filter(status__in=[Status.RUNNING, Status.ROLLOUT]):
+    for experiment in Experiment.objects.filter(status__in=ACTIVE):
         try:
             _look_at(experiment, report(experiment))
         except DeskError as error:  # somebody changed it at the same moment, or a file is missing: the others go on
@@ -190,18 +223,25 @@ def _start_due(experiment: Experiment) -> None:
 
 def _look_at(experiment: Experiment, found: Report) -> None:
     if found.trouble:
-        services.note_trouble(experiment=experiment.pk, reason=found.trouble)
+        note_trouble(experiment=experiment.pk, reason=found.trouble)
     if experiment.status == Status.ROLLOUT:
         if found.trouble:
-            services.roll_back(experiment=experiment, reason=found.trouble)
+            roll_back(experiment=experiment, reason=found.trouble)
         elif not experiment.held and found.phase is not None and gate(found).open:
             advance(experiment=experiment, after=found.phase.pk)
         return
-    assert experiment.started_at is not None
+    assert found.phase is not None
+    if found.asked and not found.phase.complete:
+        lifecycle.complete(phase=found.phase)
     if broken(found.checks) and experiment.mode == Mode.SPLIT:
-        services.end(experiment=experiment, reason=found.trouble)
-    elif timezone.now() > experiment.started_at + timedelta(weeks=experiment.weeks):
-        services.end(experiment=experiment, reason="its time is over")
+        end(experiment=experiment, reason=found.trouble)
+    elif timezone.now() > ends_at(experiment, found.phase):
+        end(experiment=experiment, reason="its time is over")
+
+
+def ends_at(experiment: Experiment, phase: Phase) -> datetime:
+    """When a running test ends by itself: each split gets the weeks that were set."""
+    return phase.started_at + timedelta(weeks=experiment.weeks)
 
 
 def stages(experiment: Experiment, found: Report) -> list[tuple[str, str]]:

@@ -8,11 +8,11 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from abtests import services
+from abtests import lifecycle, rollout
 from abtests.health import DEFAULTS
 from abtests.models import Experiment
-from abtests.planning import USUAL_DISAGREEMENT
-from abtests.queries import figures, report
+from abtests.planning import USUAL_DISAGREEMENT, usual_plan
+from abtests.reports import figures, headline, report, result
 from abtests.statistics import pair_evidence
 from classifier.models import Department, ModelVersion
 from classifier.registry.queries import aliases
@@ -39,8 +39,7 @@ SHOWN = 100
 
 @for_roles(ADMIN)
 def experiments(request: DeskRequest) -> HttpResponse:
-    judged = (Experiment.Status.RUNNING, Experiment.Status.ENDED)
-    rows = [(e, report(e) if e.started_at and e.status in judged else None) for e in Experiment.objects.all()[:SHOWN]]
+    rows = [(e, *headline(e)) for e in Experiment.objects.all()[:SHOWN]]
     return render(request, "abtests/experiments.html", {"rows": rows, "can_make": _candidates().exists()})
 
 
@@ -79,7 +78,7 @@ def experiment_make(request: DeskRequest) -> HttpResponse:
     given = checked(form)
     own = as_shares(given)
     desk.plan(**own)  # one that cannot be measured is refused before it is made
-    experiment = services.create(
+    experiment = lifecycle.create(
         by=request.user, name=given["name"], treatment=given["treatment"], unit=given["unit"] or Experiment.Unit.THREAD,
         starts_at=given["starts_at"], guardrails=form.guardrails(), **own,
     )  # fmt: skip
@@ -93,39 +92,46 @@ def _get(slug: str) -> Experiment:
 
 @for_roles(ADMIN)
 def experiment(request: DeskRequest, slug: str) -> HttpResponse:
-    return render(request, "abtests/experiment.html", _page(_get(slug)))
+    found = _get(slug)
+    earlier = [report(found, phase) for phase in found.phases.order_by("-number")[1:]]  # type: ignore[attr-defined]
+    ledger = AuditEvent.objects.filter(object_type="experiment", object_id=str(found.pk)).select_related("actor")
+    return render(
+        request, "abtests/experiment.html", _live(found) | {"earlier": earlier, "ledger": ledger.order_by("-pk")}
+    )
 
 
 @for_roles(ADMIN)
 def experiment_live(request: DeskRequest, slug: str) -> HttpResponse:
     """The figures of the page, asked for again while it is open."""
-    return render(request, "abtests/_live.html", _page(_get(slug)))
+    return render(request, "abtests/_live.html", _live(_get(slug)))
 
 
-def _page(experiment: Experiment) -> dict[str, Any]:
-    found = report(experiment)
-    ledger = AuditEvent.objects.filter(object_type="experiment", object_id=str(experiment.pk)).select_related("actor")
-    rolling = experiment.status == Status.ROLLOUT
-    plan = None if found.phase else desk.plan_of(experiment)
+def _live(experiment: Experiment) -> dict[str, Any]:
+    """`now` is what runs, `report` what the test has shown: of a rollout two phases, else one."""
+    now = report(experiment)
+    found = result(experiment, now)
+    states = [check.state for check in now.checks]
+    running = now.phase is not None and experiment.status == Status.RUNNING
     return {
         "experiment": experiment,
+        "now": now,
         "report": found,
-        "chart": effect_chart(experiment, found),
-        "plan": plan,
+        "chart": effect_chart(found),
+        "plan": None if now.phase else desk.plan_of(experiment),
         "mode": experiment.mode,
-        "stages": desk.stages(experiment, found),
-        "gate": desk.gate(found) if rolling else None,
+        "stages": desk.stages(experiment, now),
+        "gate": desk.gate(now) if experiment.status == Status.ROLLOUT else None,
+        "ends_at": desk.ends_at(experiment, now.phase) if running and now.phase else None,
         "evidence": pair_evidence(found.pairs.only_a, found.pairs.only_b) if found.pairs else None,
-        "ledger": ledger.order_by("-pk"),
-        "kept": sum(not check.broken for check in found.checks),
-        "split_labels": desk.plan(mode="split", gain=experiment.gain, share=0.5, weeks=1, departments=[], control=experiment.control).labels,
-    }  # fmt: skip
+        "guards": {state: states.count(state) for state in ("holds", "broken")} | {"early": states.count("too early")},
+        "split_labels": usual_plan(experiment.gain),
+    }
 
 
 @for_roles(ADMIN)
 def experiment_report(request: DeskRequest, slug: str, form: str) -> HttpResponse:
     """The whole report as JSON or CSV."""
-    found = figures(report(_get(slug)))
+    found = figures(_get(slug))
     if form == "json":
         response: HttpResponse = JsonResponse(found, json_dumps_params={"indent": 2, "ensure_ascii": False})
     else:
@@ -148,7 +154,7 @@ def experiment_start(request: DeskRequest, slug: str) -> HttpResponse:
 @require_POST
 @for_roles(ADMIN)
 def experiment_end(request: DeskRequest, slug: str) -> HttpResponse:
-    services.end(experiment=_get(slug), by=request.user, **checked(ReasonForm(request.POST)))
+    desk.end(experiment=_get(slug), by=request.user, **checked(ReasonForm(request.POST)))
     messages.info(request, "The test is over; A answers everything.")
     return redirect("experiment", slug)
 
@@ -156,10 +162,13 @@ def experiment_end(request: DeskRequest, slug: str) -> HttpResponse:
 @require_POST
 @for_roles(ADMIN)
 def experiment_split(request: DeskRequest, slug: str) -> HttpResponse:
-    phase = services.change_share(
+    phase = desk.change_share(
         experiment=_get(slug), share=checked(SplitForm(request.POST))["share"] / 100, by=request.user
     )
-    messages.info(request, f"B takes {phase.share:.0%} of new conversations; the figures begin anew.")
+    messages.info(
+        request,
+        f"B takes {phase.share:.0%} of new conversations; the figures begin anew, what was measured stays below.",
+    )
     return redirect("experiment", slug)
 
 
@@ -171,7 +180,7 @@ def experiment_rollout(request: DeskRequest, slug: str) -> HttpResponse:
     if found.status == Status.ROLLOUT:
         desk.advance_if_open(experiment=found, by=request.user)
     else:
-        desk.begin_rollout(experiment=found, by=request.user)
+        desk.begin_rollout(experiment=found, by=request.user, **checked(ReasonForm(request.POST)))
     messages.info(request, "B serves the next share of the mail.")
     return redirect("experiment", slug)
 
@@ -180,7 +189,7 @@ def experiment_rollout(request: DeskRequest, slug: str) -> HttpResponse:
 @for_roles(ADMIN)
 def experiment_hold(request: DeskRequest, slug: str) -> HttpResponse:
     held = checked(HoldForm(request.POST))["held"]
-    services.hold(experiment=_get(slug), held=held, by=request.user)
+    rollout.hold(experiment=_get(slug), held=held, by=request.user)
     messages.info(request, "The rollout stays at its stage." if held else "The rollout goes on by itself.")
     return redirect("experiment", slug)
 

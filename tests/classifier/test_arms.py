@@ -6,16 +6,17 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from abtests import services
+from abtests import lifecycle
 from abtests.models import Assignment, Experiment, Outcome
 from abtests.planning import Plan
-from abtests.queries import report
+from abtests.reports import report
 from classifier.accuracy.sampling import close_draws, draw_weekly_sample
 from classifier.models import Department, Email, Prediction, ReviewItem, Source
 from classifier.prediction import arms
 from classifier.registry import testing
 from classifier.registry.services import promote
 from classifier.review import leases
+from classifier.review.experiments import judge_email
 from classifier.review.opening import open_for_experiment
 from classifier.review.services import undo, verify
 from ml.errors import ArtifactError
@@ -23,7 +24,7 @@ from reviewdesk import workflow
 from reviewdesk.experiments import services as experiments
 from tests.classifier.test_registry import second  # noqa: F401
 from tests.classifier.test_review import answer
-from tests.factories import make_email, make_item
+from tests.factories import make_department, make_email, make_item
 
 BODY = "The invoice module has been down since nine, nobody in the office can work. Fix it now!"
 OTHER = "access_request_query"
@@ -42,9 +43,9 @@ def test_of(starter, second, admin):  # noqa: F811
 
     def start(*, sample: float = 1.0, **fields) -> Experiment:
         defaults = {"name": "Second", "mode": "split", "control": "starter", "treatment": "second", "share": 0.5}
-        experiment = services.create(by=admin, **{**defaults, **fields})
+        experiment = lifecycle.create(by=admin, **{**defaults, **fields})
         plan = Plan(planned=100, labels=100, weeks=1, sentence="", sample_a=sample, sample_b=sample)
-        services.start(experiment=experiment, plan=plan, by=admin)
+        lifecycle.start(experiment=experiment, plan=plan, by=admin)
         return experiment
 
     return start
@@ -157,8 +158,8 @@ def test_an_arm_that_does_not_load_leaves_its_mail_to_the_control(test_of, setti
     emails = receive(12)
     assert {e.prediction.model_version.version for e in emails} == {"starter"}
     experiment.refresh_from_db()
-    assert "Arm B fails to load, A answers its mail" in experiment.trouble
-    assert "model.onnx is missing" in experiment.trouble
+    assert "Arm B fails to load, A answers its mail" in report(experiment).trouble
+    assert "model.onnx is missing" in report(experiment).trouble
     assert report(experiment).verdict.status == "unhealthy"
 
 
@@ -166,7 +167,7 @@ def test_a_version_that_is_gone_is_no_reason_to_wait(test_of):
     experiment = test_of(mode="shadow", treatment="forgotten")
     assert receive()[0].prediction is not None
     experiment.refresh_from_db()
-    assert "Model forgotten is unknown" in experiment.trouble
+    assert "Model forgotten is unknown" in report(experiment).trouble
 
 
 @pytest.mark.parametrize("mode", ["split", "shadow"])
@@ -178,7 +179,7 @@ def test_whatever_keeps_b_from_loading_holds_no_email_up(test_of, monkeypatch, m
     experiment = test_of(mode=mode)
     assert all(e.prediction.model_version.version == "starter" for e in receive(8))
     experiment.refresh_from_db()
-    assert "no room for a second model" in experiment.trouble
+    assert "no room for a second model" in report(experiment).trouble
 
 
 @pytest.mark.parametrize("mode", ["split", "shadow"])
@@ -212,7 +213,7 @@ def test_a_promotion_in_the_middle_ends_the_comparison(test_of, second):  # noqa
     promote(version=second)
     receive()
     experiment.refresh_from_db()
-    assert experiment.trouble == "starter is not in production any more, second is."
+    assert report(experiment).trouble == "starter is not in production any more, second is."
 
 
 def test_a_version_under_test_learns_new_subtypes_and_is_kept_loaded(starter, second):  # noqa: F811
@@ -228,7 +229,7 @@ def test_what_a_finished_test_asked_for_is_given_back(test_of, contrary):
     open_for_experiment(unsure.email, unsure.prediction, "two models differ about it")
     experiments.release_samples()
     assert ReviewItem.objects.filter(status="open", source="experiment", blind=True).count() == 3, "it still asks"
-    services.end(experiment=experiment)
+    lifecycle.end(experiment=experiment)
     experiments.watch()
     assert [(i.pk, i.source, i.blind) for i in ReviewItem.objects.filter(status="open")] == [
         (unsure.pk, "low_confidence", False)
@@ -249,10 +250,34 @@ def test_an_email_of_a_sample_goes_back_to_it_while_it_is_open(test_of, contrary
     draw = draw_weekly_sample(size=1)
     experiment = test_of(mode="shadow")
     open_for_experiment(unsure.email, unsure.prediction, "two models differ about it")
-    services.end(experiment=experiment)
+    lifecycle.end(experiment=experiment)
     experiments.watch()
     unsure.refresh_from_db()
     assert (unsure.source, unsure.origin, unsure.blind, unsure.draw) == ("weekly", "low_confidence", True, draw)
     close_draws(now=timezone.now() + timedelta(days=15))
     unsure.refresh_from_db()
     assert (unsure.source, unsure.origin, unsure.status) == ("low_confidence", "", "open")
+
+
+def test_a_process_that_is_behind_a_promotion_marks_no_test(test_of, second, monkeypatch):  # noqa: F811
+    """It still holds the model of a moment ago; the test's control serves already."""
+    promote(version=second)
+    experiment = test_of(control="second", treatment="starter")
+    behind = arms.version_under_test("starter")
+    monkeypatch.setattr(arms, "serving", lambda: behind)
+    receive()
+    assert report(experiment).trouble == ""
+    assert not Outcome.objects.exists()
+
+
+def test_what_b_said_in_another_department_is_not_judged(test_of, contrary, reviewer):
+    """Moved before it was answered: the models' answers were about another department's subtypes."""
+    experiment = test_of(mode="shadow")
+    receive()
+    email = Email.objects.get()
+    item = ReviewItem.objects.get(email=email)
+    make_department("retail")
+    Email.objects.update(department=Department.objects.get(slug="retail"))
+    judge_email(Email.objects.get())
+    assert (report(experiment).disagreed, report(experiment).labelled) == (1, 0)
+    assert item.source == Source.EXPERIMENT

@@ -2,6 +2,7 @@
 
 import pytest
 
+from abtests.models import Experiment
 from classifier.models import Department, Email, Mailbox, Subtype
 from classifier.retraining.rows import label_rows, latest_snapshot
 from classifier.review.services import correct
@@ -58,3 +59,16 @@ def test_the_page_shows_what_moves_first(client, retail, admin):
     assert not Email.objects.filter(department=retail).exists()
     with pytest.raises(DeskError, match="out of use"):
         merge_departments(department=make_department("it"), into=retail, by=admin)
+
+
+def test_a_test_between_models_goes_along_unless_both_have_one(retail, admin):
+    it = make_department("it")
+    own = Experiment.objects.create(name="Till", slug="till", control="a", treatment="b", departments=["retail"])
+    other = Experiment.objects.create(name="Net", slug="net", control="a", treatment="c", departments=["it"])
+    Experiment.objects.update(status="running")
+    with pytest.raises(DeskError, match="end one of them first"):
+        merge_departments(department=retail, into=it, by=admin)
+    other.delete()
+    merge_departments(department=retail, into=it, by=admin)
+    own.refresh_from_db()
+    assert own.departments == ["it"]

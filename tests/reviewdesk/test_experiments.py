@@ -8,13 +8,14 @@ import pytest
 from django.utils import timezone
 
 from abtests.models import Experiment, Phase
+from abtests.reports import report
 from abtests.services import Metric, record_outcomes
 from classifier.models import ModelAlias, ModelVersion, Prediction
 from classifier.registry.services import promote
 from reviewdesk.errors import DeskError
 from reviewdesk.experiments import services
 from reviewdesk.people.services import create_token
-from tests.abtests.test_experiments import measure
+from tests.abtests.helpers import measure
 from tests.classifier.test_registry import second  # noqa: F401
 from tests.factories import make_classified, make_version
 
@@ -27,6 +28,7 @@ FORM = {
     "share": "50",
     "weeks": "4",
 }
+WHY = {"reason": "we trust it"}
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def test_a_plan_is_computed_as_one_types(page):
 
 def test_a_test_is_made_started_and_marks_its_model(page, running):
     experiment, phase = running()
-    assert (experiment.status, phase.share, experiment.planned) == ("running", 0.5, 15_400)
+    assert (experiment.status, phase.share, phase.planned) == ("running", 0.5, 15_400)
     assert ModelVersion.objects.get(version="second").state == "testing"
     said = page.get(f"/experiments/{experiment.slug}/").content.decode()
     assert "collecting" in said
@@ -118,7 +120,7 @@ def test_the_live_page_shows_effect_guardrails_and_split(page, running):
     said = page.get(f"/experiments/{experiment.slug}/live/").content.decode()
     assert "ready: deploy B" in said
     assert "+25.0 pts" in said
-    assert "5 of 5" in said
+    assert "hold, 1 too early to judge" in said, "no draft was edited"
     assert "Effect so far" in said and 'class="whisker"' in said
 
 
@@ -144,15 +146,15 @@ def test_a_split_is_edited_on_the_page(page, running):
 
 def test_a_rollout_waits_at_its_gate_then_ends_in_production_and_goes_back_by_one_click(page, running):
     experiment, _ = running()
-    page.post(f"/experiments/{experiment.slug}/rollout/")
+    page.post(f"/experiments/{experiment.slug}/rollout/", WHY)
     stage = experiment.phases.get(number=2)
     early = page.post(f"/experiments/{experiment.slug}/rollout/")
     assert (early.status_code, "24 more hours" in early.content.decode()) == (400, True)
     for number, share in ((2, 0.1), (3, 0.5)):
         stage = experiment.phases.get(number=number)
         assert stage.share == share
-        measure(stage, "A", 120)
-        measure(stage, "B", 120)
+        measure(stage, "A", 210)
+        measure(stage, "B", 210)
         services.watch()
         assert experiment.phases.count() == number, "not before a day is over"
         long_ago(stage)
@@ -169,11 +171,11 @@ def test_a_rollout_waits_at_its_gate_then_ends_in_production_and_goes_back_by_on
 
 def test_a_held_rollout_stays(page, running):
     experiment, _ = running()
-    page.post(f"/experiments/{experiment.slug}/rollout/")
+    page.post(f"/experiments/{experiment.slug}/rollout/", WHY)
     page.post(f"/experiments/{experiment.slug}/hold/", {"held": "1"})
     stage = experiment.phases.get(number=2)
-    measure(stage, "A", 120)
-    measure(stage, "B", 120)
+    measure(stage, "A", 210)
+    measure(stage, "B", 210)
     long_ago(stage)
     services.watch()
     assert experiment.phases.count() == 2
@@ -184,7 +186,7 @@ def test_a_held_rollout_stays(page, running):
 
 def test_a_broken_guardrail_rolls_back_by_itself(page, running):
     experiment, _ = running()
-    page.post(f"/experiments/{experiment.slug}/rollout/")
+    page.post(f"/experiments/{experiment.slug}/rollout/", WHY)
     stage = experiment.phases.get(number=2)
     measure(stage, "A", 300)
     measure(stage, "B", 300, **{Metric.ERROR: lambda k: float(k % 5 == 0)})
@@ -200,7 +202,7 @@ def test_a_split_test_that_hurts_is_ended_by_itself_and_a_shadow_is_only_marked(
     measure(phase, "B", 300, **{Metric.LATENCY: lambda k: 40.0})
     services.watch()
     experiment.refresh_from_db()
-    assert (experiment.status, "latency" in experiment.trouble) == ("ended", True)
+    assert (experiment.status, "latency" in report(experiment).trouble) == ("ended", True)
 
 
 def test_a_test_starts_and_ends_when_it_is_due(made):
@@ -208,7 +210,7 @@ def test_a_test_starts_and_ends_when_it_is_due(made):
     services.watch()
     experiment.refresh_from_db()
     assert experiment.status == "running"
-    Experiment.objects.update(started_at=timezone.now() - timedelta(weeks=5))
+    Phase.objects.update(started_at=timezone.now() - timedelta(weeks=5))
     services.watch()
     experiment.refresh_from_db()
     assert experiment.status == "ended"
@@ -261,3 +263,87 @@ def test_the_disagreement_that_was_planned_with_is_kept(made, page):
     assert page.get(f"/experiments/{experiment.slug}/").status_code == 200
     bad = page.post("/experiments/make/", FORM | {"mode": "shadow", "disagreement": "2", "gain": "8"})
     assert (bad.status_code, Experiment.objects.count()) == (400, 1)
+
+
+def test_the_gate_waits_until_latency_can_be_judged(page, running):
+    experiment, _ = running()
+    page.post(f"/experiments/{experiment.slug}/rollout/", WHY)
+    stage = experiment.phases.get(number=2)
+    for arm in "AB":
+        measure(stage, arm, 150)
+    long_ago(stage)
+    services.watch()
+    said = page.get(f"/experiments/{experiment.slug}/").content.decode()
+    assert "waits for latency, 95th percentile to be judged, with 150 emails so far" in said
+    assert experiment.phases.count() == 2
+    for arm in "AB":
+        measure(stage, arm, 200)
+    said = page.get(f"/experiments/{experiment.slug}/").content.decode()
+    assert "No guardrail is broken; edit distance of drafts cannot be judged yet; the next stage may begin." in said
+    services.watch()
+    assert experiment.phases.count() == 3
+
+
+def test_a_rollout_without_a_verdict_asks_for_a_reason(page, running):
+    experiment, phase = running()
+    refused = page.post(f"/experiments/{experiment.slug}/rollout/")
+    assert (refused.status_code, "Say why B is rolled out all the same" in refused.content.decode()) == (400, True)
+    measure(phase, "A", 300, labelled=300, correct=210)
+    measure(phase, "B", 300, labelled=300, correct=285)
+    page.post(f"/experiments/{experiment.slug}/rollout/")
+    said = page.get(f"/experiments/{experiment.slug}/").content.decode()
+    assert "The test had shown" in said and "+25.0 pts" in said and "Earlier phases" in said
+
+
+def test_a_split_that_is_edited_gets_its_own_plan_and_its_own_weeks(page, running):
+    experiment, phase = running()
+    long_ago(phase)
+    page.post(f"/experiments/{experiment.slug}/split/", {"share": "20"})
+    changed = experiment.phases.get(number=2)
+    assert (changed.planned, changed.sample_a, changed.sample_b) == (15_400, 0.25, 1.0)
+    experiment.refresh_from_db()
+    assert services.ends_at(experiment, changed) == changed.started_at + timedelta(weeks=4)
+    refused = page.post(f"/experiments/{experiment.slug}/split/", {"share": "20"})
+    assert (refused.status_code, experiment.phases.count()) == (400, 2)
+
+
+def test_sampling_stops_when_as_many_as_planned_are_labelled(page, running):
+    experiment, phase = running()
+    Phase.objects.update(planned=200)
+    for arm in "AB":
+        measure(phase, arm, 100, labelled=100, correct=80)
+    services.watch()
+    phase.refresh_from_db()
+    assert phase.complete
+    assert "nobody is asked about more" in page.get(f"/experiments/{experiment.slug}/").content.decode()
+
+
+def test_after_a_test_its_model_is_a_candidate_again(page, running):
+    experiment, _ = running()
+    page.post(f"/experiments/{experiment.slug}/end/", {"reason": "enough"})
+    assert ModelVersion.objects.get(version="second").state == "candidate"
+    page.post(f"/experiments/{experiment.slug}/start/")
+    assert ModelVersion.objects.get(version="second").state == "testing"
+    page.post(f"/experiments/{experiment.slug}/rollout/", WHY)
+    page.post(f"/experiments/{experiment.slug}/rollback/")
+    assert ModelVersion.objects.get(version="second").state == "candidate"
+
+
+def test_a_rollback_after_a_rollout_puts_the_control_back_whatever_served_before(page, running):
+    experiment, _ = running()
+    page.post(f"/experiments/{experiment.slug}/rollout/", WHY)
+    Experiment.objects.update(status="deployed")
+    promote(version=ModelVersion.objects.get(version="second"))
+    ModelAlias.objects.filter(name="previous").delete()
+    page.post(f"/experiments/{experiment.slug}/rollback/")
+    assert production() == "starter"
+
+
+def test_open_pages_of_a_test_ask_little_of_the_database(page, running, django_assert_max_num_queries):
+    experiment, _ = running(mode="shadow")
+    page.get("/experiments/")
+    with django_assert_max_num_queries(30):
+        page.get(f"/experiments/{experiment.slug}/live/")
+    page.post(f"/experiments/{experiment.slug}/end/")
+    with django_assert_max_num_queries(12):
+        page.get("/experiments/")

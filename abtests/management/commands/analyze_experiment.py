@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from abtests.counts import analysis, read_counts
 from abtests.models import Experiment
-from abtests.queries import figures, report
+from abtests.reports import figures
 from reviewdesk.commands import DeskCommand
 from reviewdesk.errors import DeskError
 
@@ -32,7 +32,7 @@ class Command(DeskCommand):
             a, b, planned, gain = read_counts(_json(options["counts"]))
             found, lines = analysis(a, b, planned=planned, gain=gain), _lines
         else:
-            found, lines = figures(report(_experiment(options["slug"]))), _desk_lines
+            found, lines = figures(_experiment(options["slug"])), _desk_lines
         if options["json"]:
             self.print_json(found)
         else:
