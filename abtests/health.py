@@ -62,7 +62,11 @@ class Check:
     broken: bool
     said: str
     n: int
-    measured: bool  # of so many that breaking it would be seen
+    least: int  # emails from which breaking it would be seen
+
+    @property
+    def measured(self) -> bool:
+        return self.n >= self.least
 
     @property
     def state(self) -> str:
@@ -79,15 +83,17 @@ def checks(samples: Mapping[str, Mapping[str, Sample]], guardrails: Mapping[str,
 def _mean_check(metric: Metric, arms: Mapping[str, Sample], bound: float | None) -> Check:
     assert bound is not None
     a, b = arms[A], arms[B]
-    worse, broken, measured = 0.0, False, min(a.n, b.n) >= MIN_LABELS
-    if measured and a.mean is not None and b.mean is not None:
+    worse, broken = 0.0, False
+    if min(a.n, b.n) >= MIN_LABELS and a.mean is not None and b.mean is not None:
         low, high = mean_interval((a.n, a.mean, a.variance), (b.n, b.mean, b.variance), planned=TUNED_AT)
         worse = (b.mean - a.mean) * WORSE[metric]
         broken = (low if WORSE[metric] > 0 else -high) > bound
     direction = "up" if WORSE[metric] > 0 else "down"
     shown = f"{bound * 100:g} points" if metric in SHARES else f"{bound:g}"
     said = f"{metric.label.lower()} is {direction} by {_amount(metric, worse)}, allowed {shown}"
-    return Check(metric, metric.label, a.mean, b.mean, f"{direction} by {shown}", broken, said, min(a.n, b.n), measured)
+    return Check(
+        metric, metric.label, a.mean, b.mean, f"{direction} by {shown}", broken, said, min(a.n, b.n), MIN_LABELS
+    )
 
 
 def _latency_checks(arms: Mapping[str, Sample], bounds: Mapping[str, float | None]) -> list[Check]:
@@ -99,13 +105,15 @@ def _latency_checks(arms: Mapping[str, Sample], bounds: Mapping[str, float | Non
     if ratio is not None:
         broken = known and b.quantile_low > ratio * a.quantile  # type: ignore[operator]
         said = f"latency of B is over {ratio:g} times that of A"
-        found.append(Check(LATENCY_RATIO, label, a.quantile, b.quantile, f"{ratio:g} × A's", broken, said, n, known))
+        found.append(
+            Check(LATENCY_RATIO, label, a.quantile, b.quantile, f"{ratio:g} × A's", broken, said, n, LEAST_LATENCIES)
+        )
     if absolute is not None:
         low, shown = b.quantile_low, f"{absolute:g} ms"
         said = f"latency of B is over {shown}"
         worse = low is not None and low > absolute
         found.append(
-            Check(LATENCY_MS, f"{label}, bound", a.quantile, b.quantile, shown, worse, said, b.n, low is not None)
+            Check(LATENCY_MS, f"{label}, bound", a.quantile, b.quantile, shown, worse, said, b.n, LEAST_LATENCIES)
         )
     return found
 

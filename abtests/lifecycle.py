@@ -194,7 +194,7 @@ def _end_phase(experiment: Experiment, now: datetime) -> Phase | None:
 
 def _shown(phase: Phase | None) -> dict[str, str]:
     """What a phase that has ended had shown, for the ledger."""
-    return {"verdict": phase.verdict, "shown": phase.sentence} if phase and phase.verdict else {}
+    return {"verdict": phase.verdict, "shown": phase.sentence.rstrip(".")} if phase and phase.verdict else {}
 
 
 def _forget() -> None:

@@ -32,7 +32,7 @@ def begin_rollout(*, experiment: Experiment, by: User | None = None, reason: str
         phase = begin_phase(experiment, STAGES[0])
         record(
             action="roll out", target=experiment, actor=by, share=phase.share, phase=phase.number,
-            verdict=verdict.status, shown=verdict.sentence, reason=reason,
+            verdict=verdict.status, shown=verdict.sentence.rstrip("."), reason=reason,
         )  # fmt: skip
     return phase
 

@@ -131,14 +131,15 @@ def gate(found: Report) -> Gate:
         waits = [f"{_hours(left)} at this stage"] if left > timedelta(0) else []
         waits += [f"{missing} more emails answered by B"] if missing > 0 else []
         if waiting and missing <= 0:
-            waits.append(f"{_listed(waiting)} to be judged, with {max(c.n for c in waiting)} emails so far")
-        return Gate(False, f"The next stage waits for {' and '.join(waits)}.")
+            last = max(waiting, key=lambda c: c.least - c.n)
+            waits.append(f"{_listed(waiting)} to be judged: {last.n} of {last.least} emails an arm")
+        return Gate(False, f"The next stage waits for {' and for '.join(waits)}.")
     holds = f"No guardrail is broken; {_listed(early)} cannot be judged yet" if early else "Every guardrail holds"
     return Gate(True, f"{holds}; the next stage may begin.")
 
 
 def _listed(found: list[Check]) -> str:
-    return ", ".join(c.label[0].lower() + c.label[1:] for c in found)
+    return ", ".join(dict.fromkeys(c.label.partition(",")[0].lower() for c in found))
 
 
 def _hours(left: timedelta) -> str:

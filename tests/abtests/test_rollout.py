@@ -59,7 +59,7 @@ def test_a_rollout_against_the_verdict_needs_a_reason_and_keeps_what_was_known(r
         rollout.begin_rollout(experiment=experiment, by=admin, reason=" ")
     rollout.begin_rollout(experiment=experiment, by=admin, reason="mended since")
     kept = AuditEvent.objects.get(action="roll out").detail
-    assert (kept["verdict"], kept["shown"], kept["reason"]) == ("unhealthy", "Arm B fails to load.", "mended since")
+    assert (kept["verdict"], kept["shown"], kept["reason"]) == ("unhealthy", "Arm B fails to load", "mended since")
     assert report(experiment).trouble == "" and result(experiment).trouble == "Arm B fails to load."
 
 

@@ -274,7 +274,7 @@ def test_the_gate_waits_until_latency_can_be_judged(page, running):
     long_ago(stage)
     services.watch()
     said = page.get(f"/experiments/{experiment.slug}/").content.decode()
-    assert "waits for latency, 95th percentile to be judged, with 150 emails so far" in said
+    assert "waits for latency to be judged: 150 of 200 emails an arm" in said
     assert experiment.phases.count() == 2
     for arm in "AB":
         measure(stage, arm, 200)
