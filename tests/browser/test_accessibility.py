@@ -9,8 +9,23 @@ PAGES = (
     "/accuracy/emails/", "/experiments/", "/experiments/new/", "/models/",
     "/models/starter/", "/knowledge/", "/knowledge/1/", "/knowledge/search/", "/knowledge/macros/", "/knowledge/figures/",
     "/retraining/", "/imports/", "/settings/", "/settings/people/", "/settings/taxonomy/", "/settings/taxonomy/1/",
-    "/settings/queues/", "/settings/audit/",
+    "/settings/queues/", "/settings/audit/", "/experiments/longer-texts/", "/retraining/1/",
 )  # fmt: skip
+COMPARED = """
+from django.utils import timezone
+from abtests.models import Experiment, Outcome, Phase
+from classifier.models import ModelVersion, Retraining, TrainingRun
+now, starter = timezone.now(), ModelVersion.objects.get()
+e = Experiment.objects.create(name="Longer texts", slug="longer-texts", mode="split", control="starter", treatment="new",
+    status="rollout", started_at=now, departments=["hr"])
+Phase.objects.create(experiment=e, number=1, share=0.1, planned=400, trouble="B fails to load.", started_at=now, ended_at=now)
+stage = Phase.objects.create(experiment=e, number=2, share=0.5, started_at=now)
+Outcome.objects.bulk_create(Outcome(phase=stage, arm=arm, subject=f"{arm}{k}", metric="error", value=float(arm == "B"))
+    for arm in "AB" for k in range(90))
+found = dict(n=2390, only_old=100, only_new=290, old=0.85, new=0.93, difference=0.08, interval=[0.068, 0.092], p=1e-9)
+run = TrainingRun.objects.create(name="monthly", status="done", version=starter, started_at=now, ended_at=now)
+Retraining.objects.create(pk=1, run=run, decision="kept", sentence="Kept current.", compared_with=starter, comparison=found)
+"""
 BAD = ("serious", "critical")
 
 
@@ -31,7 +46,13 @@ def page(request, browser, desk):
     context.close()
 
 
-def test_axe_finds_nothing_serious(page, desk):
+@pytest.fixture(scope="module")
+def compared(desk):
+    """A test that is rolled out, and a retraining that was decided."""
+    desk.manage("shell", "-v0", "-c", COMPARED)
+
+
+def test_axe_finds_nothing_serious(page, desk, compared):
     found = {"/login/": findings(page)}
     page.fill("#id_username", "admin")
     page.fill("#id_password", "admin")
