@@ -97,10 +97,15 @@ def change_share(*, experiment: Experiment, share: float, plan: Plan, by: User |
     return phase
 
 
-def end(*, experiment: Experiment, by: User | None = None, reason: str = "") -> None:
-    """Let the control answer everything again; what was measured stays."""
+def end(*, experiment: Experiment, by: User | None = None, reason: str = "", seen: Phase | None = None) -> None:
+    """Let the control answer everything again; what was measured stays.
+
+    Raises Conflict for a rollout, and where another phase than the one that was `seen` runs.
+    """
     with transaction.atomic():
-        experiment = active_one(experiment)
+        experiment = active_one(experiment, seen)
+        if experiment.status == Status.ROLLOUT:
+            raise Conflict(f"{experiment} is being rolled out; roll it back.")
         last = close(experiment, Status.ENDED)
         record(action="end", target=experiment, actor=by, reason=reason, **_shown(last))
 
@@ -114,15 +119,17 @@ def complete(*, phase: Phase) -> None:
 
 
 def rename_department(*, old: str, new: str) -> None:
-    """Tests of a department that is part of another go on there. Raises Conflict where both have an active one."""
-    tests = list(Experiment.objects.select_for_update().order_by("pk"))
-    for experiment in tests:
-        if old in experiment.departments:
+    """Tests of a department that is part of another are of that one. Raises Conflict where it would bring other mail
+    into an active test.
+    """
+    for experiment in Experiment.objects.select_for_update().order_by("pk"):
+        both = {old, new} & set(experiment.departments)
+        if experiment.active and len(both) == 1:
+            raise Conflict(f"The test {experiment} is active in {min(both)}, its mail would change; end it first.")
+        if old in both:
             experiment.departments = sorted({*experiment.departments, new} - {old})
             experiment.save(update_fields=["departments"])
-    going = [e for e in tests if e.active and new in e.departments]
-    if len(going) > 1:
-        raise Conflict(f"The tests {going[0]} and {going[1]} are active in {old} and {new}; end one of them first.")
+            record(action="merge department", target=experiment, before=old, after=new)
     _forget()
 
 
@@ -146,11 +153,13 @@ def overlap(one: list[str], other: list[str]) -> str:
     return ", ".join(sorted(set(one) & set(other)))
 
 
-def active_one(experiment: Experiment) -> Experiment:
-    """The test, locked. Raises Conflict when it is not active."""
+def active_one(experiment: Experiment, seen: Phase | None = None) -> Experiment:
+    """The test, locked. Raises Conflict when it is not active, or not in the phase that was `seen`."""
     found = Experiment.objects.select_for_update().get(pk=experiment.pk)
     if not found.active:
         raise Conflict(f"{found} is {found.get_status_display().lower()}; only an active test can be changed.")
+    if seen is not None and current_phase(found) != seen:
+        raise Conflict(f"{found} has gone to another phase since it was looked at.")
     return found
 
 

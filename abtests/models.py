@@ -85,7 +85,9 @@ class Phase(models.Model):
     )
     complete = models.BooleanField(default=False, help_text="As many as planned were asked for; no more are.")
     trouble = models.CharField(max_length=300, blank=True, help_text="Why its figures are not to be used.")
-    verdict = models.CharField(max_length=20, blank=True, help_text="The status word when it ended.")
+    verdict = models.CharField(
+        max_length=20, blank=True, help_text="Kept when it ended, until something more comes in."
+    )
     sentence = models.CharField(max_length=400, blank=True)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)

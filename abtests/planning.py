@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import ceil
 
-from abtests.statistics import labels_an_arm, shadow_plan
+from abtests.statistics import MIN_LABELS, labels_an_arm, shadow_plan
 
 USUAL_RATE = 0.85
 USUAL_DISAGREEMENT = 0.06
@@ -36,7 +36,8 @@ def usual_plan(gain: float) -> int:
 
 def plan_split(*, rate: float, gain: float, share: float, weeks: int, traffic: Traffic) -> Plan:
     """A split test that may be decided at any look, its labels equal in both arms."""
-    an_arm = labels_an_arm(rate, gain, any_look=True) or 1
+    rate = min(rate, 1 - gain)  # nothing is more often right than always
+    an_arm = max(labels_an_arm(rate, gain, any_look=True) or 1, MIN_LABELS)
     smaller = traffic.emails * min(share, 1 - share)
     needed = _weeks(an_arm, smaller), _weeks(2 * an_arm, traffic.answers)
     rate_small = _rate(an_arm, weeks * smaller)
@@ -55,13 +56,14 @@ def plan_split(*, rate: float, gain: float, share: float, weeks: int, traffic: T
 def plan_shadow(*, disagreement: float, gain: float, traffic: Traffic) -> Plan:
     """A shadow test: people label only what the two disagree on. Raises ValueError for a gain that cannot be."""
     found = shadow_plan(disagreement, gain)
-    needed = _weeks(found.scored, traffic.emails), _weeks(found.labels, traffic.answers)
+    planned = max(found.scored, MIN_LABELS)
+    needed = _weeks(planned, traffic.emails), _weeks(found.labels, traffic.answers)
     return Plan(
-        planned=found.scored,
+        planned=planned,
         labels=found.labels,
         weeks=None if None in needed else max(n for n in needed if n is not None),
         sentence=(
-            f"{found.scored:,} emails scored by both, and {found.labels:,} labels where they disagree "
+            f"{planned:,} emails scored by both, and {found.labels:,} labels where they disagree "
             f"(if that is {disagreement:.0%}), show a gain of {gain:.1%} four times in five."
         ),
     )

@@ -10,6 +10,7 @@ from abtests.health import Check, Sample, broken, checks
 from abtests.models import ARMS, A, Assignment, B, Experiment, Outcome, Phase
 from abtests.queries import current_phase
 from abtests.statistics import (
+    MIN_LABELS,
     RATIO_ALPHA,
     Counts,
     Pairs,
@@ -76,7 +77,7 @@ class Report:
         """Of what was planned: labels, or in a shadow test those that the measured disagreement still asks for."""
         if self.pairs is None:
             return max(self.planned - self.labels, 0)
-        rate = self.disagreed / self.scored if self.scored else 0.0
+        rate = self.disagreed / self.scored if self.scored >= MIN_LABELS else self.experiment.disagreement
         return max(round(self.planned * rate) - self.labels, 0)
 
     @property
@@ -90,8 +91,11 @@ class Report:
 
     @property
     def asked(self) -> bool:
-        """As many emails as planned were put before people, or will be when those that wait are answered."""
-        return self.planned > 0 and (self.scored if self.pairs else self.labels) >= self.planned
+        """As many as planned are labelled, or scored in a shadow test, where the disagreements are asked about to the last."""
+        if self.pairs:
+            return 0 < self.planned <= self.scored
+        enough = min(c.n for c in self.counts.values()) >= MIN_LABELS  # in both arms, or nothing could be said of them
+        return enough and 0 < self.planned <= self.labels
 
 
 def result_phase(experiment: Experiment) -> Phase | None:

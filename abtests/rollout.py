@@ -37,7 +37,7 @@ def begin_rollout(*, experiment: Experiment, by: User | None = None, reason: str
     return phase
 
 
-def next_stage(*, experiment: Experiment, after: int, by: User | None = None) -> Phase | None:
+def next_stage(*, experiment: Experiment, after: int, by: User | None = None, reason: str = "") -> Phase | None:
     """The stage that follows the phase `after`; None after the last, when B is to be put into production.
 
     Raises Conflict where another was quicker, so that no stage is skipped, and where nobody asks and it is held.
@@ -50,9 +50,9 @@ def next_stage(*, experiment: Experiment, after: int, by: User | None = None) ->
         later = [share for share in STAGES if share > phase.share]
         if not later:
             close(experiment, Status.DEPLOYED)
-            record(action="deploy", target=experiment, actor=by, version=experiment.treatment)
+            record(action="deploy", target=experiment, actor=by, version=experiment.treatment, reason=reason)
             return None
-        record(action="next stage", target=experiment, actor=by, before=phase.share, after=later[0])
+        record(action="next stage", target=experiment, actor=by, before=phase.share, after=later[0], reason=reason)
         return begin_phase(experiment, later[0])
 
 
@@ -64,25 +64,24 @@ def hold(*, experiment: Experiment, held: bool, by: User | None = None) -> None:
         record(action="hold" if held else "go on", target=experiment, actor=by)
 
 
-def roll_back(*, experiment: Experiment, by: User | None = None, reason: str = "") -> None:
-    """End a rollout: A answers everything again."""
+def roll_back(*, experiment: Experiment, by: User | None = None, reason: str = "", seen: Phase | None = None) -> None:
+    """End a rollout: A answers everything again. Raises Conflict where another stage than the one `seen` runs."""
     with transaction.atomic():
-        experiment = _rolling(experiment)
+        experiment = _rolling(experiment, seen)
         close(experiment, Status.ROLLED_BACK)
-        if reason:
-            Experiment.objects.filter(pk=experiment.pk).update(trouble=reason[:300])
+        Experiment.objects.filter(pk=experiment.pk).update(trouble=reason[:300])
         record(action="roll back", target=experiment, actor=by, reason=reason)
 
 
 def note_rolled_back(*, experiment: Experiment, by: User | None = None, reason: str = "") -> None:
     """After B was in production and is not any more."""
     with transaction.atomic():
-        close(experiment, Status.ROLLED_BACK)
+        Experiment.objects.filter(pk=experiment.pk).update(status=Status.ROLLED_BACK, trouble=reason[:300])
         record(action="roll back", target=experiment, actor=by, reason=reason)
 
 
-def _rolling(experiment: Experiment) -> Experiment:
-    found = active_one(experiment)
+def _rolling(experiment: Experiment, seen: Phase | None = None) -> Experiment:
+    found = active_one(experiment, seen)
     if found.status != Status.ROLLOUT:
         raise Conflict(f"{found} is not being rolled out.")
     return found

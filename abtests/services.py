@@ -32,11 +32,11 @@ class Seat:
     measured: bool = True
 
 
-def note_trouble(*, experiment: int, reason: str) -> None:
-    """Mark the phase of an active test as unhealthy, once; another split or start begins a sound one."""
-    running = Phase.objects.filter(experiment=experiment, experiment__status__in=ACTIVE, ended_at=None, trouble="")
+def note_trouble(*, phase: int, reason: str) -> None:
+    """Mark the phase of a test as unhealthy, once and while it runs; another split or start begins a sound one."""
+    running = Phase.objects.filter(pk=phase, experiment__status__in=ACTIVE, ended_at=None, trouble="")
     if running.update(trouble=reason[:300]):
-        logger.error("experiment %s is unhealthy: %s", experiment, reason)
+        logger.error("phase %s of an experiment is unhealthy: %s", phase, reason)
 
 
 def seat_of(*, department: str, thread: int, customer: int) -> Seat | None:
@@ -88,6 +88,7 @@ def record_outcome(*, subject: str, metric: Metric, value: float) -> None:
     served = Outcome.objects.filter(subject=subject, metric=Metric.CONFIDENCE, phase__share__gt=0)
     for phase, arm in served.values_list("phase", "arm"):
         record_outcomes(phase=phase, subject=subject, arm=arm, values={metric: value})
+        _judge_anew(phase)
 
 
 def judge(*, subject: str, right: Mapping[str, bool] | None) -> None:
@@ -110,7 +111,13 @@ def judge(*, subject: str, right: Mapping[str, bool] | None) -> None:
             )
 
 
+def _judge_anew(phase: int) -> None:
+    """What comes in after a phase has ended may change its verdict: the one that was kept does not hold any more."""
+    Phase.objects.filter(pk=phase).exclude(verdict="").update(verdict="")
+
+
 def _keep(phase: int, subject: str, arm: str, metric: Metric, value: float | None) -> None:
+    _judge_anew(phase)
     if value is None:
         Outcome.objects.filter(phase=phase, subject=subject, arm=arm, metric=metric).delete()
     else:

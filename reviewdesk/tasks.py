@@ -8,7 +8,7 @@ from classifier.review import second_look
 from responses.drafting.services import sweep_undrafted as sweep_undrafted_emails
 from responses.drafting.services import write_drafts as write_requested_drafts
 from reviewdesk import workflow
-from reviewdesk.experiments import services as experiments
+from reviewdesk.experiments import watching as experiments
 
 
 @shared_task(name="workflow.process_emails")

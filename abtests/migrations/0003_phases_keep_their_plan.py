@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
         migrations.AddField("phase", "trouble", models.CharField(
             blank=True, default="", help_text="Why its figures are not to be used.", max_length=300), preserve_default=False),
         migrations.AddField("phase", "verdict", models.CharField(
-            blank=True, default="", help_text="The status word when it ended.", max_length=20), preserve_default=False),
+            blank=True, default="", help_text="Kept when it ended, until something more comes in.", max_length=20), preserve_default=False),
         migrations.AddField("phase", "sentence", models.CharField(blank=True, default="", max_length=400), preserve_default=False),
         migrations.RunPython(plans_to_phases, migrations.RunPython.noop),
         migrations.RemoveField("experiment", "planned"),

@@ -34,13 +34,13 @@ def turn_of(email: Email) -> Turn:
         production = aliases().get(PRODUCTION)
         if production is not None and production.version == seat.control:
             return Turn(current)  # this process is a moment behind a promotion
-        reason = f"{seat.control} is not in production any more, {current.version.version} is."
-        note_trouble(experiment=seat.experiment, reason=reason)
+        reason = f"{seat.control} is not in production, {current.version.version} is."
+        note_trouble(phase=seat.phase, reason=reason)
         return Turn(current)
     try:
         if seat.shadow:
             return Turn(current, seat, version_under_test(seat.shadow))
         return Turn(current if seat.serves == seat.control else version_under_test(seat.serves), seat)
     except BackendError as error:
-        note_trouble(experiment=seat.experiment, reason=f"Arm B fails to load, A answers its mail: {error.message}")
+        note_trouble(phase=seat.phase, reason=f"Arm B fails to load, A answers its mail: {error.message}")
         return Turn(current)

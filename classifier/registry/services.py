@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from abtests.queries import active
 from classifier.models import Department, Evaluation, ModelAlias, ModelVersion, ServingPeriod
 from classifier.registry.queries import PREVIOUS, PRODUCTION, folder_of
 from ml.artifact import load_artifact
@@ -68,7 +69,12 @@ def promote(
 
 
 def roll_back(
-    *, by: User | None = None, reason: str = "", serving: str = "", to: ModelVersion | None = None
+    *,
+    by: User | None = None,
+    reason: str = "",
+    serving: str = "",
+    to: ModelVersion | None = None,
+    verified: bool = False,
 ) -> ModelVersion:
     """Let the previous production version serve again, or `to` where that one was replaced.
 
@@ -82,7 +88,7 @@ def roll_back(
     to = to or (previous.version if previous else None)
     if to is None:
         raise DeskError("there is no previous model to roll back to; allowed after the second promotion")
-    promote(version=to, by=by, reason=reason, how=ServingPeriod.How.ROLLED_BACK)
+    promote(version=to, by=by, reason=reason, how=ServingPeriod.How.ROLLED_BACK, verified=verified)
     return to
 
 
@@ -92,7 +98,10 @@ def set_testing(*, version: ModelVersion, by: User | None = None) -> None:
 
 
 def archive(*, version: ModelVersion, by: User | None = None) -> None:
-    """Put a version aside; its folder stays. The one in production cannot be archived."""
+    """Put a version aside; its folder stays. The one in production, or in an active test, cannot be archived."""
+    for found in active.get():
+        if version.version in (found.experiment.control, found.experiment.treatment):
+            raise DeskError(f"{version.version} is in the test {found.experiment}; end it first")
     _leave(version, State.ARCHIVED, set(State) - {State.PRODUCTION}, by)
 
 

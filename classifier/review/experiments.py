@@ -2,6 +2,8 @@
 
 from random import random
 
+from django.db.models import Q
+
 from abtests.services import A, B, Metric, judge, record_outcomes
 from classifier.judging import LOW_CONFIDENCE, judged
 from classifier.models import Email, Prediction, ReviewItem, Source
@@ -51,7 +53,8 @@ def judge_email(email: Email) -> None:
     """
     if not ReviewItem.objects.filter(email=email, source=Source.EXPERIMENT).exists():
         return
-    predictions = email.predictions.filter(department=email.department_id)
+    here = Q(department=email.department_id) | Q(department__merged_into=email.department_id)
+    predictions = email.predictions.filter(here)
     predictions = predictions.select_related("model_version", "subtype").order_by("pk")
     said = {p.model_version.version: p for p in predictions}
     right = {version: found.right for version, p in said.items() for found in judged({email.pk: p})}

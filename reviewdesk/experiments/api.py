@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from abtests.models import Experiment
 from abtests.reports import facts, figures, headline
-from reviewdesk.experiments import services
+from reviewdesk.experiments import rollout, services
 from reviewdesk.people.access import api_for
 from reviewdesk.people.models import ADMIN
 
@@ -71,5 +71,5 @@ def end(request: Request, slug: str) -> Response:
 @permission_classes([Allowed])
 def roll_back(request: Request, slug: str) -> Response:
     """End a rollout, or put the control back into production."""
-    services.roll_back(experiment=get_object_or_404(Experiment, slug=slug), by=request.user, **_reason(request))
+    rollout.roll_back(experiment=get_object_or_404(Experiment, slug=slug), by=request.user, **_reason(request))
     return _answer(slug)

@@ -8,7 +8,8 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from abtests import lifecycle, rollout
+from abtests import lifecycle
+from abtests import rollout as stages_of
 from abtests.health import DEFAULTS
 from abtests.models import Experiment
 from abtests.planning import USUAL_DISAGREEMENT, usual_plan
@@ -18,6 +19,7 @@ from classifier.models import Department, ModelVersion
 from classifier.registry.queries import aliases
 from reviewdesk.audit.models import AuditEvent
 from reviewdesk.csv_cells import csv_cells
+from reviewdesk.experiments import rollout, watching
 from reviewdesk.experiments import services as desk
 from reviewdesk.experiments.forms import (
     GUARDRAILS,
@@ -119,12 +121,13 @@ def _live(experiment: Experiment) -> dict[str, Any]:
         "chart": effect_chart(found),
         "plan": None if now.phase else desk.plan_of(experiment),
         "mode": experiment.mode,
-        "stages": desk.stages(experiment, now),
-        "gate": desk.gate(now) if experiment.status == Status.ROLLOUT else None,
-        "ends_at": desk.ends_at(experiment, now.phase) if running and now.phase else None,
+        "stages": rollout.stages(experiment, now),
+        "gate": rollout.gate(now) if experiment.status == Status.ROLLOUT else None,
+        "ends_at": watching.ends_at(experiment, now.phase) if running and now.phase else None,
         "evidence": pair_evidence(found.pairs.only_a, found.pairs.only_b) if found.pairs else None,
         "guards": {state: states.count(state) for state in ("holds", "broken")} | {"early": states.count("too early")},
         "split_labels": usual_plan(experiment.gain),
+        "serving": aliases().get("production"),
     }
 
 
@@ -175,12 +178,12 @@ def experiment_split(request: DeskRequest, slug: str) -> HttpResponse:
 @require_POST
 @for_roles(ADMIN)
 def experiment_rollout(request: DeskRequest, slug: str) -> HttpResponse:
-    """The first stage, or the next one where the gate is open."""
-    found = _get(slug)
+    """The first stage, or the next one where the gate is open or there is a reason not to wait."""
+    found, reason = _get(slug), checked(ReasonForm(request.POST))
     if found.status == Status.ROLLOUT:
-        desk.advance_if_open(experiment=found, by=request.user)
+        rollout.advance_if_open(experiment=found, by=request.user, **reason)
     else:
-        desk.begin_rollout(experiment=found, by=request.user, **checked(ReasonForm(request.POST)))
+        rollout.begin_rollout(experiment=found, by=request.user, **reason)
     messages.info(request, "B serves the next share of the mail.")
     return redirect("experiment", slug)
 
@@ -189,7 +192,7 @@ def experiment_rollout(request: DeskRequest, slug: str) -> HttpResponse:
 @for_roles(ADMIN)
 def experiment_hold(request: DeskRequest, slug: str) -> HttpResponse:
     held = checked(HoldForm(request.POST))["held"]
-    rollout.hold(experiment=_get(slug), held=held, by=request.user)
+    stages_of.hold(experiment=_get(slug), held=held, by=request.user)
     messages.info(request, "The rollout stays at its stage." if held else "The rollout goes on by itself.")
     return redirect("experiment", slug)
 
@@ -197,6 +200,6 @@ def experiment_hold(request: DeskRequest, slug: str) -> HttpResponse:
 @require_POST
 @for_roles(ADMIN)
 def experiment_rollback(request: DeskRequest, slug: str) -> HttpResponse:
-    desk.roll_back(experiment=_get(slug), by=request.user, **checked(ReasonForm(request.POST)))
-    messages.info(request, "A answers everything again.")
+    rollout.roll_back(experiment=_get(slug), by=request.user, **checked(ReasonForm(request.POST)))
+    messages.info(request, "Rolled back; what is in production answers everything.")
     return redirect("experiment", slug)

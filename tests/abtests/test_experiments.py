@@ -12,6 +12,7 @@ from abtests.models import Assignment, Experiment, Outcome, Phase
 from abtests.planning import Plan, Traffic, plan_shadow, plan_split
 from abtests.reports import report
 from abtests.services import Metric, record_outcomes
+from abtests.statistics import MIN_LABELS
 from reviewdesk.audit.models import AuditEvent
 from reviewdesk.errors import Conflict, DeskError
 from tests.abtests.helpers import PLAN, seats
@@ -110,9 +111,9 @@ def test_names_may_repeat(make):
 
 
 def test_trouble_that_was_noted_stays_until_it_is_started_again(running, admin):
-    experiment, _ = running()
-    services.note_trouble(experiment=experiment.pk, reason="Arm B fails to load.")
-    services.note_trouble(experiment=experiment.pk, reason="again")
+    experiment, phase = running()
+    services.note_trouble(phase=phase.pk, reason="Arm B fails to load.")
+    services.note_trouble(phase=phase.pk, reason="again")
     experiment.refresh_from_db()
     assert report(experiment).verdict.sentence == "Arm B fails to load."
     lifecycle.end(experiment=experiment)
@@ -195,11 +196,34 @@ def test_of_two_tests_started_at_once_one_is_refused(make):
     assert "is active in every department" in said[0] and said[1] == "started"
 
 
-def test_a_department_that_is_part_of_another_takes_its_tests_along(running):
-    experiment, _ = running(departments=["hr", "it"])
+def test_tests_of_a_department_that_is_part_of_another_are_of_that_one(make, running):
+    over, both = make(departments=["hr"]), running(departments=["hr", "it"])[0]
     lifecycle.rename_department(old="hr", new="it")
-    experiment.refresh_from_db()
-    assert experiment.departments == ["it"]
-    other, _ = running(departments=["retail"])
-    with pytest.raises(Conflict, match="are active in retail and it; end one of them first"):
-        lifecycle.rename_department(old="retail", new="it")
+    for experiment in (over, both):
+        experiment.refresh_from_db()
+        assert experiment.departments == ["it"]
+    assert AuditEvent.objects.filter(action="merge department").count() == 2
+
+
+@pytest.mark.parametrize("own", ["hr", "it"])
+def test_no_other_mail_comes_into_an_active_test_by_a_merge(running, own):
+    running(departments=[own])
+    with pytest.raises(Conflict, match=f"is active in {own}, its mail would change; end it first"):
+        lifecycle.rename_department(old="hr", new="it")
+
+
+def test_what_was_seen_of_one_phase_changes_no_other(running):
+    experiment, phase = running()
+    lifecycle.change_share(experiment=experiment, plan=PLAN, share=0.2)
+    with pytest.raises(Conflict, match="has gone to another phase"):
+        lifecycle.end(experiment=experiment, seen=phase)
+    services.note_trouble(phase=phase.pk, reason="of the split before")
+    assert report(experiment).trouble == ""
+    lifecycle.end(experiment=experiment, seen=Phase.objects.get(number=2))
+
+
+@pytest.mark.parametrize(("rate", "gain"), [(1.0, 0.02), (0.97, 0.1), (0.85, 0.2)])
+def test_a_plan_is_never_smaller_than_what_a_verdict_needs(rate, gain):
+    plan = plan_split(rate=rate, gain=gain, share=0.5, weeks=4, traffic=Traffic(emails=100, answers=100))
+    assert plan.planned >= 2 * MIN_LABELS
+    assert plan_shadow(disagreement=0.5, gain=0.45, traffic=Traffic(emails=9, answers=9)).planned >= MIN_LABELS

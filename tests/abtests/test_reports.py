@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from abtests import lifecycle, services
-from abtests.models import Assignment
+from abtests.models import Assignment, Phase
 from abtests.reports import figures, headline, report
 from abtests.services import Metric, judge, record_outcomes
 from abtests.verdict import Status
@@ -207,7 +207,7 @@ def test_a_shadow_test_says_that_labels_are_missing_and_not_emails(running):
 
 def test_trouble_belongs_to_the_phase_that_had_it(running):
     experiment, phase = running()
-    services.note_trouble(experiment=experiment.pk, reason="Arm B fails to load.")
+    services.note_trouble(phase=phase.pk, reason="Arm B fails to load.")
     lifecycle.change_share(experiment=experiment, plan=PLAN, share=0.4)
     assert report(experiment).trouble == ""
     phase.refresh_from_db()
@@ -228,3 +228,27 @@ def test_a_guardrail_is_said_to_hold_once_it_can_be_judged(running):
     for arm in "AB":
         measure(phase, arm, 200)
     assert {metric for metric, state in states().items() if state == "too early"} == {"edit_distance"}
+
+
+def test_both_arms_are_labelled_before_as_many_as_planned_are_asked_for(running):
+    experiment, phase = running()
+    Phase.objects.update(planned=100)
+    measure(phase, "A", 60, labelled=60, correct=50)
+    measure(phase, "B", 48, labelled=48, correct=40)
+    assert not report(experiment).asked, "of B too few are labelled for any verdict"
+    measure(phase, "B", 50, labelled=50, correct=40)
+    assert report(experiment).asked
+
+
+def test_what_comes_in_after_the_end_counts_in_the_list_too(running):
+    experiment, phase = running()
+    measure(phase, "A", 60, labelled=60, correct=50)
+    measure(phase, "B", 60, labelled=59, correct=50)
+    lifecycle.end(experiment=experiment)
+    judge(subject="B59", right={"new": True})
+    assert headline(experiment)[1] == report(experiment).verdict.sentence
+
+
+def test_a_shadow_test_that_begins_still_needs_its_labels(running):
+    experiment, _ = running(mode="shadow", disagreement=0.1)
+    assert report(experiment).labels_left == PLAN.planned * 0.1

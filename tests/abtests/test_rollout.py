@@ -1,8 +1,10 @@
 """B gets the mail by stages, and is taken back."""
 
 import pytest
+from django.utils import timezone
 
 from abtests import lifecycle, rollout
+from abtests.models import Experiment
 from abtests.reports import figures, report, result
 from abtests.services import note_trouble
 from reviewdesk.audit.models import AuditEvent
@@ -54,7 +56,7 @@ def test_a_rollout_is_rolled_back_at_once(running, admin):
 
 def test_a_rollout_against_the_verdict_needs_a_reason_and_keeps_what_was_known(running, admin):
     experiment, phase = running()
-    note_trouble(experiment=experiment.pk, reason="Arm B fails to load.")
+    note_trouble(phase=phase.pk, reason="Arm B fails to load.")
     with pytest.raises(DeskError, match="The verdict is “unhealthy”: Arm B fails to load. Say why"):
         rollout.begin_rollout(experiment=experiment, by=admin, reason=" ")
     rollout.begin_rollout(experiment=experiment, by=admin, reason="mended since")
@@ -85,3 +87,22 @@ def test_only_a_rollout_is_held_or_rolled_back(running, admin):
     rollout.begin_rollout(experiment=experiment, reason="we trust it")
     with pytest.raises(DeskError, match="goes by its stages"):
         lifecycle.change_share(experiment=experiment, plan=PLAN, share=0.3)
+
+
+def test_a_rollout_is_not_ended_as_a_test_is_and_not_rolled_back_from_a_stage_that_is_over(running, admin):
+    experiment, _ = running()
+    first = rollout.begin_rollout(experiment=experiment, by=admin, reason="we trust it")
+    with pytest.raises(Conflict, match="is being rolled out; roll it back"):
+        lifecycle.end(experiment=experiment)
+    rollout.next_stage(experiment=experiment, after=first.pk)
+    with pytest.raises(Conflict, match="another phase"):
+        rollout.roll_back(experiment=experiment, seen=first)
+
+
+def test_why_a_deployed_model_was_taken_back_is_kept(running, admin):
+    experiment, _ = running()
+    Experiment.objects.update(status="deployed", ended_at=(then := timezone.now()))
+    rollout.note_rolled_back(experiment=experiment, by=admin, reason="customers complain")
+    experiment.refresh_from_db()
+    assert (experiment.status, experiment.trouble) == ("rolled_back", "customers complain")
+    assert experiment.ended_at == then

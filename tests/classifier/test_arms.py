@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from abtests import lifecycle
+from abtests import lifecycle, services
 from abtests.models import Assignment, Experiment, Outcome
 from abtests.planning import Plan
 from abtests.reports import report
@@ -21,7 +21,7 @@ from classifier.review.opening import open_for_experiment
 from classifier.review.services import undo, verify
 from ml.errors import ArtifactError
 from reviewdesk import workflow
-from reviewdesk.experiments import services as experiments
+from reviewdesk.experiments import watching as experiments
 from tests.classifier.test_registry import second  # noqa: F401
 from tests.classifier.test_review import answer
 from tests.factories import make_department, make_email, make_item
@@ -213,7 +213,7 @@ def test_a_promotion_in_the_middle_ends_the_comparison(test_of, second):  # noqa
     promote(version=second)
     receive()
     experiment.refresh_from_db()
-    assert report(experiment).trouble == "starter is not in production any more, second is."
+    assert report(experiment).trouble == "starter is not in production, second is."
 
 
 def test_a_version_under_test_learns_new_subtypes_and_is_kept_loaded(starter, second):  # noqa: F811
@@ -227,6 +227,8 @@ def test_what_a_finished_test_asked_for_is_given_back(test_of, contrary):
     receive(2)
     unsure = make_item()
     open_for_experiment(unsure.email, unsure.prediction, "two models differ about it")
+    asked = {"phase": experiment.phases.get().pk, "subject": str(unsure.email.pk), "arm": ""}
+    services.record_outcomes(**asked, values={services.Metric.DISAGREE: 1.0})
     experiments.release_samples()
     assert ReviewItem.objects.filter(status="open", source="experiment", blind=True).count() == 3, "it still asks"
     lifecycle.end(experiment=experiment)
@@ -281,3 +283,29 @@ def test_what_b_said_in_another_department_is_not_judged(test_of, contrary, revi
     judge_email(Email.objects.get())
     assert (report(experiment).disagreed, report(experiment).labelled) == (1, 0)
     assert item.source == Source.EXPERIMENT
+
+
+def test_what_an_ended_phase_asked_for_is_given_back_though_the_test_goes_on(test_of, admin):
+    experiment = test_of(sample=1.0)
+    receive(4)
+    waiting = ReviewItem.objects.filter(status="open", source="experiment")
+    assert waiting.count() == 4
+    lifecycle.end(experiment=experiment)
+    plan = Plan(planned=100, labels=100, weeks=1, sentence="", sample_a=1.0, sample_b=1.0)
+    phase = lifecycle.start(experiment=experiment, plan=plan, by=admin)
+    receive(1)
+    experiments.release_samples()
+    assert waiting.count() == 1, "the new phase still asks"
+    lifecycle.complete(phase=phase)
+    experiments.release_samples()
+    assert not waiting.exists(), "as many as planned are labelled"
+
+
+def test_a_shadow_test_asks_about_its_disagreements_to_the_last(test_of, contrary):
+    experiment = test_of(mode="shadow")
+    receive(2)
+    lifecycle.complete(phase=experiment.phases.get())
+    receive(2)
+    experiments.release_samples()
+    assert ReviewItem.objects.filter(status="open", source="experiment").count() == 2
+    assert report(experiment).scored == 2, "what came later is no part of it"

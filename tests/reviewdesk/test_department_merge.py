@@ -1,14 +1,19 @@
 """A department taken over by another, whole or not at all."""
 
 import pytest
+from django.utils import timezone
 
-from abtests.models import Experiment
-from classifier.models import Department, Email, Mailbox, Subtype
+from abtests.models import Experiment, Phase
+from abtests.reports import report
+from abtests.services import Metric, record_outcomes
+from classifier.models import Department, Email, Mailbox, ReviewItem, Source, Subtype
 from classifier.retraining.rows import label_rows, latest_snapshot
-from classifier.review.services import correct
+from classifier.review import leases
+from classifier.review.services import correct, verify
 from responses.models import Document
 from reviewdesk.department_merge import merge_departments, moves
 from reviewdesk.errors import DeskError
+from tests.classifier.test_review import answer
 from tests.factories import make_classified, make_department
 
 
@@ -61,14 +66,31 @@ def test_the_page_shows_what_moves_first(client, retail, admin):
         merge_departments(department=make_department("it"), into=retail, by=admin)
 
 
-def test_a_test_between_models_goes_along_unless_both_have_one(retail, admin):
+def test_a_test_between_models_goes_along_once_it_is_over(retail, admin):
     it = make_department("it")
-    own = Experiment.objects.create(name="Till", slug="till", control="a", treatment="b", departments=["retail"])
-    other = Experiment.objects.create(name="Net", slug="net", control="a", treatment="c", departments=["it"])
-    Experiment.objects.update(status="running")
-    with pytest.raises(DeskError, match="end one of them first"):
+    own = Experiment.objects.create(
+        name="Till", slug="till", control="a", treatment="b", departments=["retail"], status="running"
+    )
+    with pytest.raises(DeskError, match="Till is active in retail, its mail would change; end it first"):
         merge_departments(department=retail, into=it, by=admin)
-    other.delete()
+    assert Email.objects.filter(department=retail).exists(), "nothing has moved"
+    Experiment.objects.update(status="ended")
     merge_departments(department=retail, into=it, by=admin)
     own.refresh_from_db()
     assert own.departments == ["it"]
+
+
+def test_what_models_said_before_a_merge_is_still_judged(retail, reviewer, admin):
+    """A department of a test of all mail is merged while an email of it waits for its label."""
+    email = make_classified(department="retail")
+    experiment = Experiment.objects.create(
+        name="All", slug="all", mode="split", control="1", treatment="new", status="running"
+    )
+    Experiment.objects.update(control=email.prediction.model_version.version)
+    phase = Phase.objects.create(experiment=experiment, number=1, share=0.5, planned=100, started_at=timezone.now())
+    record_outcomes(phase=phase.pk, subject=str(email.pk), arm="A", values={Metric.CONFIDENCE: 0.5})
+    item = ReviewItem.objects.create(email=email, prediction=email.prediction, source=Source.EXPERIMENT)
+    merge_departments(department=retail, into=make_department("it"), by=admin)
+    leases.claim(item=item, user=reviewer)
+    verify(item=item, user=reviewer, answer=answer(item))
+    assert report(experiment).counts["A"].n == 1

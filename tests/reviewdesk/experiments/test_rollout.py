@@ -1,12 +1,16 @@
 """A rollout on its page: the gate, what holds it, what takes it back."""
 
-from abtests.models import Experiment
+import pytest
+
+from abtests.models import Assignment, Experiment, Phase
 from abtests.services import Metric
 from classifier.models import ModelAlias, ModelVersion
-from classifier.registry.services import promote
-from reviewdesk.experiments import services
+from classifier.registry.services import archive, promote, restore
+from reviewdesk.errors import DeskError
+from reviewdesk.experiments import watching
 from reviewdesk.people.services import create_token
 from tests.abtests.helpers import measure
+from tests.factories import make_version
 from tests.reviewdesk.experiments.helpers import WHY, long_ago, production
 
 
@@ -21,10 +25,10 @@ def test_a_rollout_waits_at_its_gate_then_ends_in_production_and_goes_back_by_on
         assert stage.share == share
         measure(stage, "A", 210)
         measure(stage, "B", 210)
-        services.watch()
+        watching.watch()
         assert experiment.phases.count() == number, "not before a day is over"
         long_ago(stage)
-        services.watch()
+        watching.watch()
     experiment.refresh_from_db()
     assert (experiment.status, production()) == ("deployed", "second")
     assert "second answers everything" in page.get(f"/experiments/{experiment.slug}/").content.decode()
@@ -43,10 +47,10 @@ def test_a_held_rollout_stays(page, running):
     measure(stage, "A", 210)
     measure(stage, "B", 210)
     long_ago(stage)
-    services.watch()
+    watching.watch()
     assert experiment.phases.count() == 2
     page.post(f"/experiments/{experiment.slug}/hold/", {"held": ""})
-    services.watch()
+    watching.watch()
     assert experiment.phases.count() == 3
 
 
@@ -56,7 +60,7 @@ def test_a_broken_guardrail_rolls_back_by_itself(page, running):
     stage = experiment.phases.get(number=2)
     measure(stage, "A", 300)
     measure(stage, "B", 300, **{Metric.ERROR: lambda k: float(k % 5 == 0)})
-    services.watch()
+    watching.watch()
     experiment.refresh_from_db()
     assert experiment.status == "rolled_back"
     assert "error rate is up by 20.0 points" in experiment.trouble
@@ -85,7 +89,7 @@ def test_the_gate_waits_until_latency_can_be_judged(page, running):
     for arm in "AB":
         measure(stage, arm, 150)
     long_ago(stage)
-    services.watch()
+    watching.watch()
     said = page.get(f"/experiments/{experiment.slug}/").content.decode()
     assert "waits for latency to be judged: 150 of 200 emails an arm" in said
     assert experiment.phases.count() == 2
@@ -93,7 +97,7 @@ def test_the_gate_waits_until_latency_can_be_judged(page, running):
         measure(stage, arm, 200)
     said = page.get(f"/experiments/{experiment.slug}/").content.decode()
     assert "No guardrail is broken; edit distance of drafts cannot be judged yet; the next stage may begin." in said
-    services.watch()
+    watching.watch()
     assert experiment.phases.count() == 3
 
 
@@ -116,3 +120,68 @@ def test_a_rollback_after_a_rollout_puts_the_control_back_whatever_served_before
     ModelAlias.objects.filter(name="previous").delete()
     page.post(f"/experiments/{experiment.slug}/rollback/")
     assert production() == "starter"
+
+
+def test_a_model_that_somebody_promoted_meanwhile_is_not_overwritten(page, running):
+    """No mail came since, so no worker has noticed; the look every few minutes does."""
+    experiment, _ = running()
+    page.post(f"/experiments/{experiment.slug}/rollout/", WHY)
+    Phase.objects.filter(number=2).update(share=0.5)
+    stage = experiment.phases.get(number=2)
+    for arm in "AB":
+        measure(stage, arm, 210)
+    long_ago(stage)
+    promote(version=make_version("third"), verified=True)
+    refused = page.post(f"/experiments/{experiment.slug}/rollout/")
+    assert (refused.status_code, "starter is not in production, third is" in refused.content.decode()) == (409, True)
+    watching.watch()
+    experiment.refresh_from_db()
+    assert (experiment.status, production()) == ("rolled_back", "third")
+    assert (
+        "third answers everything. starter is not in production"
+        in page.get(f"/experiments/{experiment.slug}/").content.decode()
+    )
+
+
+def test_an_admin_need_not_wait_but_says_why(page, running):
+    experiment, _ = running()
+    page.post(f"/experiments/{experiment.slug}/rollout/", WHY)
+    assert page.post(f"/experiments/{experiment.slug}/rollout/").status_code == 400
+    assert "Do not wait" in page.get(f"/experiments/{experiment.slug}/").content.decode()
+    page.post(f"/experiments/{experiment.slug}/rollout/", {"reason": "our customers are always the same"})
+    assert experiment.phases.count() == 3
+    stage = experiment.phases.get(number=3)
+    measure(stage, "A", 60)
+    measure(stage, "B", 60, **{Metric.ERROR: lambda k: float(k % 2)})
+    refused = page.post(f"/experiments/{experiment.slug}/rollout/", WHY)
+    assert (refused.status_code, "error rate is up" in refused.content.decode()) == (400, True)
+
+
+def test_an_archived_model_is_not_rolled_out_and_one_in_a_test_is_not_archived(page, running, second):
+    experiment, _ = running()
+    with pytest.raises(DeskError, match="second is in the test Second; end it first"):
+        archive(version=second)
+    page.post(f"/experiments/{experiment.slug}/end/")
+    archive(version=second)
+    refused = page.post(f"/experiments/{experiment.slug}/rollout/", WHY)
+    assert (refused.status_code, "second is archived; restore it first" in refused.content.decode()) == (400, True)
+    restore(version=second)
+    page.post(f"/experiments/{experiment.slug}/rollout/", WHY)
+    assert ModelVersion.objects.get(version="second").state == "testing"
+
+
+def test_a_split_that_looks_wrong_shuts_the_gate_and_takes_nothing_back(page, running):
+    """Looked at so often it may be chance; a person decides."""
+    experiment, _ = running()
+    page.post(f"/experiments/{experiment.slug}/rollout/", WHY)
+    stage = experiment.phases.get(number=2)
+    Assignment.objects.bulk_create(
+        Assignment(experiment=experiment, phase=stage, unit=f"thread:{k}", arm="A") for k in range(400)
+    )
+    watching.watch()
+    experiment.refresh_from_db()
+    stage.refresh_from_db()
+    assert (experiment.status, stage.trouble) == ("rollout", "")
+    assert (
+        "B has 0.0% of the units where 10.0% was set" in page.get(f"/experiments/{experiment.slug}/").content.decode()
+    )

@@ -9,7 +9,7 @@ from abtests.reports import report
 from abtests.services import Metric
 from classifier.models import ModelVersion, Prediction
 from classifier.registry.services import promote
-from reviewdesk.experiments import services
+from reviewdesk.experiments import services, watching
 from tests.abtests.helpers import measure
 from tests.factories import make_classified, make_version
 from tests.reviewdesk.experiments.helpers import WHY, long_ago
@@ -19,18 +19,18 @@ def test_a_split_test_that_hurts_is_ended_by_itself_and_a_shadow_is_only_marked(
     experiment, phase = running()
     measure(phase, "A", 300)
     measure(phase, "B", 300, **{Metric.LATENCY: lambda k: 40.0})
-    services.watch()
+    watching.watch()
     experiment.refresh_from_db()
     assert (experiment.status, "latency" in report(experiment).trouble) == ("ended", True)
 
 
 def test_a_test_starts_and_ends_when_it_is_due(made):
     experiment = made(starts_at="2026-01-05T08:00")
-    services.watch()
+    watching.watch()
     experiment.refresh_from_db()
     assert experiment.status == "running"
     Phase.objects.update(started_at=timezone.now() - timedelta(weeks=5))
-    services.watch()
+    watching.watch()
     experiment.refresh_from_db()
     assert experiment.status == "ended"
 
@@ -38,8 +38,8 @@ def test_a_test_starts_and_ends_when_it_is_due(made):
 def test_one_that_cannot_start_when_it_is_due_says_why_once(made, second):
     experiment = made(starts_at="2026-01-05T08:00")
     promote(version=second)
-    services.watch()
-    services.watch()
+    watching.watch()
+    watching.watch()
     experiment.refresh_from_db()
     assert (experiment.status, experiment.starts_at) == ("draft", None)
     assert experiment.trouble.startswith("It did not start: starter is not in production")
@@ -62,7 +62,7 @@ def test_a_split_that_is_edited_gets_its_own_plan_and_its_own_weeks(page, runnin
     changed = experiment.phases.get(number=2)
     assert (changed.planned, changed.sample_a, changed.sample_b) == (15_400, 0.25, 1.0)
     experiment.refresh_from_db()
-    assert services.ends_at(experiment, changed) == changed.started_at + timedelta(weeks=4)
+    assert watching.ends_at(experiment, changed) == changed.started_at + timedelta(weeks=4)
     refused = page.post(f"/experiments/{experiment.slug}/split/", {"share": "20"})
     assert (refused.status_code, experiment.phases.count()) == (400, 2)
 
@@ -72,7 +72,7 @@ def test_sampling_stops_when_as_many_as_planned_are_labelled(page, running):
     Phase.objects.update(planned=200)
     for arm in "AB":
         measure(phase, arm, 100, labelled=100, correct=80)
-    services.watch()
+    watching.watch()
     phase.refresh_from_db()
     assert phase.complete
     assert "nobody is asked about more" in page.get(f"/experiments/{experiment.slug}/").content.decode()
