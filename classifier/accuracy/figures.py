@@ -67,7 +67,10 @@ def weekly(days: int) -> Table:
     columns = (
         "Week of", "Subtype", "from", "to", "Type", "from", "to", "Answered", "Drawn", "Blind",
     )  # fmt: skip
-    return Table("weekly", "Accuracy by week", "Random samples, 95% intervals.", columns, rows)
+    note = "Random samples, 95% intervals."
+    if not any(week.judged for week in _weeks.get()):
+        note += " None of their emails is answered yet."
+    return Table("weekly", "Accuracy by week", note, columns, rows)
 
 
 def departments(days: int) -> Table:
@@ -102,7 +105,7 @@ def calibration(days: int) -> Table:
     """Of the newest version in the samples: how often it is right at which confidence."""
     found = _weeks.get()
     judged = _of_newest_version([j for week in found for j in week.judged])
-    name = judged[0].said.model_version.version if judged else "no model"
+    name = judged[0].said.model_version.version if judged else ""
     bins: dict[int, list[Judged]] = defaultdict(list)
     for j in judged:
         bins[min(int(j.said.subtype_confidence * BINS), BINS - 1)].append(j)
@@ -113,7 +116,8 @@ def calibration(days: int) -> Table:
         link = _emails(version=name, sampled=found[-1].week, answered=1, low=i / BINS, high=high)
         rows.append(Row((mean, *_share(sum(j.right for j in own), len(own)), len(own)), link))
     columns = ("Mean confidence", "Right", "from", "to", "n")
-    return Table("calibration", f"Does the confidence of {name} hold?", "From the weekly samples.", columns, rows)
+    title = f"Does the confidence of {name} hold?" if name else "Does the confidence hold?"
+    return Table("calibration", title, "From the weekly samples.", columns, rows)
 
 
 def _of_newest_version(judged: list[Judged]) -> list[Judged]:

@@ -47,6 +47,8 @@ def test_an_empty_desk_offers_the_first_sample(page, client, db):
     make_classified()
     client.post("/accuracy/more/")
     assert SampleDraw.objects.get().size == 1
+    said = page("/accuracy/")
+    assert "None of their emails is answered yet." in said and "Does the confidence hold?" in said
     for _ in range(3):
         make_classified()
     SampleDraw.objects.update(until=timezone.now())
