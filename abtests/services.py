@@ -22,7 +22,6 @@ class Seat:
     A unit that was put into its arm under another split is not `measured`: the arms would hold other populations.
     """
 
-    experiment: int
     phase: int
     arm: str
     control: str
@@ -51,12 +50,12 @@ def seat_of(*, department: str, thread: int, customer: int) -> Seat | None:
         return None
     e, phase = found.experiment, found.phase
     if e.mode == Experiment.Mode.SHADOW and e.status == Status.RUNNING:
-        return Seat(e.pk, phase.pk, A, e.control, e.control, e.treatment, float(not phase.complete))
+        return Seat(phase.pk, A, e.control, e.control, e.treatment, float(not phase.complete))
     unit = f"customer:{customer}" if e.unit == Experiment.Unit.CUSTOMER else f"thread:{thread}"
     arm, share = _arm(found, unit)
     serves, sample = (e.treatment, phase.sample_b) if arm == B else (e.control, phase.sample_a)
     sample = 0.0 if phase.complete else sample
-    return Seat(e.pk, phase.pk, arm, e.control, serves, "", sample, measured=share == phase.share)
+    return Seat(phase.pk, arm, e.control, serves, "", sample, measured=share == phase.share)
 
 
 def _arm(found: Active, unit: str) -> tuple[str, float]:

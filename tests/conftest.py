@@ -5,6 +5,8 @@ import shutil
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from classifier.models import DEFAULTS
 from reviewdesk.backends import Remembered
@@ -90,3 +92,15 @@ def pytest_terminal_summary(terminalreporter) -> None:
     reasons = {r.longrepr[2] for r in terminalreporter.stats.get("skipped", []) if "browser tests" in str(r.longrepr)}
     for reason in reasons:
         terminalreporter.write_line(reason.removeprefix("Skipped: "), yellow=True)
+
+
+@pytest.fixture
+def as_of(transactional_db):
+    """as_of(app, migration) → the models of that time; as_of() → today's tables, which also come back at the end."""
+
+    def migrate(*target: str):
+        executor = MigrationExecutor(connection)
+        return executor.migrate([target] if target else executor.loader.graph.leaf_nodes()).apps
+
+    yield migrate
+    migrate()

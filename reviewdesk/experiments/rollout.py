@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from abtests import rollout
 from abtests.health import DEFAULTS, Check
-from abtests.models import Experiment, Outcome, Phase
+from abtests.models import B, Experiment, Outcome, Phase
 from abtests.reports import Report, report
 from abtests.rollout import STAGES
 from classifier.registry import services as registry
@@ -33,29 +33,30 @@ class Gate:
 
 
 def gate(found: Report) -> Gate:
-    phase = found.phase
-    assert phase is not None
-    left = phase.started_at + GATE - timezone.now()
-    missing = GATE_EMAILS - found.emails["B"]
     early = [c for c in found.checks if c.state == "too early"]
-    waiting = [c for c in early if c.metric in EVERY_EMAIL]
     if found.trouble:
         return Gate(False, found.trouble, sound=False)
-    if left > timedelta(0) or missing > 0 or waiting:
-        waits = [f"{_hours(left)} at this stage"] if left > timedelta(0) else []
-        waits += (
-            [
-                f"{missing} more emails answered by B, of {found.experiment.get_unit_display().lower()}s new at this stage"
-            ]
-            if missing > 0
-            else []
-        )
-        if waiting and missing <= 0:
-            last = max(waiting, key=lambda c: c.least - c.n)
-            waits.append(f"{_listed(waiting)} to be judged: {last.n} of {last.least} emails an arm")
+    if waits := _waits(found, [c for c in early if c.metric in EVERY_EMAIL]):
         return Gate(False, f"The next stage waits for {' and for '.join(waits)}.")
     holds = f"No guardrail is broken; {_listed(early)} cannot be judged yet" if early else "Every guardrail holds"
     return Gate(True, f"{holds}; the next stage may begin.")
+
+
+def _waits(found: Report, early: list[Check]) -> list[str]:
+    """What a stage still lacks: hours, emails of B, and once they are in what its guardrails need."""
+    assert found.phase is not None
+    waits = []
+    left = found.phase.started_at + GATE - timezone.now()
+    if left > timedelta(0):
+        waits.append(f"{_hours(left)} at this stage")
+    missing = GATE_EMAILS - found.emails[B]
+    if missing > 0:
+        unit = found.experiment.get_unit_display().lower()
+        waits.append(f"{missing} more emails answered by B, of {unit}s new at this stage")
+    elif early:
+        last = max(early, key=lambda c: c.least - c.n)
+        waits.append(f"{_listed(early)} to be judged: {last.n} of {last.least} emails an arm")
+    return waits
 
 
 def _listed(found: list[Check]) -> str:

@@ -88,6 +88,7 @@ def ready(experiment: Experiment) -> ModelVersion:
 
 
 def in_test(version: ModelVersion, by: User | None) -> None:
+    """Mark the treatment as one that answers, or scores, real mail."""
     if version.state in (ModelVersion.State.CANDIDATE, ModelVersion.State.DEPRECATED):
         registry.set_testing(version=version, by=by)
 

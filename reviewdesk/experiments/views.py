@@ -9,11 +9,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from abtests import lifecycle
-from abtests import rollout as stages_of
 from abtests.health import DEFAULTS
 from abtests.models import Experiment
 from abtests.planning import USUAL_DISAGREEMENT, usual_plan
 from abtests.reports import figures, headline, report, result
+from abtests.rollout import hold
 from abtests.statistics import pair_evidence
 from classifier.models import Department, ModelVersion
 from classifier.registry.queries import aliases
@@ -192,7 +192,7 @@ def experiment_rollout(request: DeskRequest, slug: str) -> HttpResponse:
 @for_roles(ADMIN)
 def experiment_hold(request: DeskRequest, slug: str) -> HttpResponse:
     held = checked(HoldForm(request.POST))["held"]
-    stages_of.hold(experiment=_get(slug), held=held, by=request.user)
+    hold(experiment=_get(slug), held=held, by=request.user)
     messages.info(request, "The rollout stays at its stage." if held else "The rollout goes on by itself.")
     return redirect("experiment", slug)
 

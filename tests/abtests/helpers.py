@@ -18,3 +18,9 @@ def measure(phase, arm: str, n: int, *, correct: int = 0, labelled: int = 0, off
         if k < labelled:
             own[Metric.CORRECT] = float(k < correct)
         record_outcomes(phase=phase.pk, subject=f"{arm}{k + offset}", arm=arm, values=own)
+
+
+def b_wins(phase) -> None:
+    """600 labels by which B is 25 points better."""
+    measure(phase, "A", 300, labelled=300, correct=210)
+    measure(phase, "B", 300, labelled=300, correct=285)

@@ -9,7 +9,7 @@ from abtests.reports import figures, report, result
 from abtests.services import note_trouble
 from reviewdesk.audit.models import AuditEvent
 from reviewdesk.errors import Conflict, DeskError
-from tests.abtests.helpers import PLAN, measure, seats
+from tests.abtests.helpers import PLAN, b_wins, measure, seats
 
 
 def test_a_rollout_goes_by_stages_is_held_and_leaves_a_ledger(running, admin):
@@ -67,8 +67,7 @@ def test_a_rollout_against_the_verdict_needs_a_reason_and_keeps_what_was_known(r
 
 def test_a_verdict_for_b_needs_no_reason_and_stays_in_the_report_of_the_rollout(running, admin):
     experiment, phase = running()
-    measure(phase, "A", 300, labelled=300, correct=210)
-    measure(phase, "B", 300, labelled=300, correct=285)
+    b_wins(phase)
     stage = rollout.begin_rollout(experiment=experiment, by=admin)
     measure(stage, "B", 20, offset=1_000)
     said = figures(experiment)

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from classifier.models import Department
 from responses.models import Document, KnowledgeState, PassageVectors
@@ -14,16 +12,8 @@ from responses.retrieval.search import find
 TEXT = "The reset link is valid for 30 minutes."
 
 
-@pytest.fixture
-def earlier(transactional_db):
-    """The tables as they were, and back at the end."""
-    executor = MigrationExecutor(connection)
-    yield executor.migrate([("responses", "0002_sent_drafts")]).apps
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes())
-
-
-def test_vectors_of_an_earlier_desk_are_found_again(earlier):
+def test_vectors_of_an_earlier_desk_are_found_again(as_of):
+    earlier = as_of("responses", "0002_sent_drafts")
     department = Department.objects.create(slug="it", name="IT")
     document = earlier.get_model("responses", "Document").objects.create(
         department_id=department.pk, slug="help", title="Help", doc_type="faq", text=TEXT, sha256="x"
@@ -33,8 +23,7 @@ def test_vectors_of_an_earlier_desk_are_found_again(earlier):
         document=document, position=0, text=TEXT, start=0, end=len(TEXT), embedder="all-MiniLM-L6-v2",
         dimension=len(vector), embedding=vector.tobytes(),
     )  # fmt: skip
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes())
+    as_of()
     assert KnowledgeState.objects.get().embedder == "all-MiniLM-L6-v2"
     assert Document.objects.get().status == Document.Status.READY
     moved = np.frombuffer(PassageVectors.objects.get().windows, np.float16)

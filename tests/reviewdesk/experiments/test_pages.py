@@ -11,7 +11,7 @@ from classifier.models import ModelVersion
 from classifier.registry.services import promote
 from reviewdesk.errors import DeskError
 from reviewdesk.experiments import services
-from tests.abtests.helpers import measure
+from tests.abtests.helpers import b_wins
 from tests.factories import make_classified
 from tests.reviewdesk.experiments.helpers import FORM
 
@@ -65,8 +65,7 @@ def test_a_treatment_whose_files_are_corrupt_is_refused(page, made, settings):
 
 def test_the_live_page_shows_effect_guardrails_and_split(page, running):
     experiment, phase = running()
-    measure(phase, "A", 300, labelled=300, correct=210)
-    measure(phase, "B", 300, labelled=300, correct=285)
+    b_wins(phase)
     said = page.get(f"/experiments/{experiment.slug}/live/").content.decode()
     assert "ready: deploy B" in said
     assert "+25.0 pts" in said

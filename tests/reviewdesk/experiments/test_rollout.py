@@ -9,7 +9,7 @@ from classifier.registry.services import archive, promote, restore
 from reviewdesk.errors import DeskError
 from reviewdesk.experiments import watching
 from reviewdesk.people.services import create_token
-from tests.abtests.helpers import measure
+from tests.abtests.helpers import b_wins, measure
 from tests.factories import make_version
 from tests.reviewdesk.experiments.helpers import WHY, long_ago, production
 
@@ -105,8 +105,7 @@ def test_a_rollout_without_a_verdict_asks_for_a_reason(page, running):
     experiment, phase = running()
     refused = page.post(f"/experiments/{experiment.slug}/rollout/")
     assert (refused.status_code, "Say why B is rolled out all the same" in refused.content.decode()) == (400, True)
-    measure(phase, "A", 300, labelled=300, correct=210)
-    measure(phase, "B", 300, labelled=300, correct=285)
+    b_wins(phase)
     page.post(f"/experiments/{experiment.slug}/rollout/")
     said = page.get(f"/experiments/{experiment.slug}/").content.decode()
     assert "The test had shown" in said and "+25.0 pts" in said and "Earlier phases" in said
