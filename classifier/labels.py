@@ -1,11 +1,14 @@
 """The label in force on an email, and the only writer of it."""
 
-from django.db.models import F, Q, Value
+from datetime import datetime
+
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 
 from classifier.models import Department, Email, EmailType, Prediction, Subtype, Verification
 from reviewdesk.errors import DeskError
+from reviewdesk.prepared import prepared, prepared_update
 
 
 def label_by_model(*, email: Email, prediction: Prediction) -> None:
@@ -59,7 +62,8 @@ def forget_prediction(*, email: Email, department: Department) -> None:
     email.department = department
     email.prediction, email.verification, email.queued_at, email.work_until = None, None, None, None
     email.type, email.subtype, email.confidence = "", None, None
-    _save(email, "department", "queued_at")
+    email.save(update_fields=["department", "queued_at"])
+    _save(email)
 
 
 def confirmed(verifications):
@@ -89,16 +93,44 @@ def find_label(*, department: Department, type: str, subtype: str) -> tuple[str,
         if not type:
             raise DeskError("type is missing", fields={"type": ["is missing"]})
         return type, None
-    found = department.subtypes.filter(slug=subtype, active=True).first()
-    if found is None:
+    found = _subtypes_in_use(department=department.pk, slug=subtype)
+    if not found:
         allowed = ", ".join(department.subtypes.filter(active=True).values_list("slug", flat=True))
         message = f"subtype {subtype!r} is not in {department.slug}; allowed: {allowed or '(none)'}"
         raise DeskError(message, fields={"subtype": [message]})
-    if type and found.type != type:
-        message = f"type is {type!r}, but {subtype} is a {found.type}"
+    if type and found[0].type != type:
+        message = f"type is {type!r}, but {subtype} is a {found[0].type}"
         raise DeskError(message, fields={"type": [message]})
-    return found.type, found
+    return found[0].type, found[0]
 
 
-def _save(email: Email, *more: str) -> None:
-    email.save(update_fields=["prediction", "verification", "type", "subtype", "confidence", "work_until", *more])
+@prepared
+def _subtypes_in_use(*, department: int, slug: str) -> QuerySet[Subtype]:
+    return Subtype.objects.filter(department=department, slug=slug, active=True)
+
+
+def _save(email: Email) -> None:
+    _store(
+        email=email.pk,
+        prediction=email.prediction_id,
+        verification=email.verification_id,
+        type=email.type,
+        subtype=email.subtype_id,
+        confidence=email.confidence,
+        work_until=email.work_until,
+    )
+
+
+@prepared_update
+def _store(
+    *,
+    email: int,
+    prediction: int | None,
+    verification: int | None,
+    type: str,
+    subtype: int | None,
+    confidence: float | None,
+    work_until: datetime | None,
+) -> tuple[QuerySet, dict]:
+    label = {"prediction": prediction, "verification": verification, "type": type, "subtype": subtype}
+    return Email.objects.filter(pk=email), label | {"confidence": confidence, "work_until": work_until}

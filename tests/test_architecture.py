@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("ml", "abtests", "classifier", "responses", "reviewdesk")
 LEAVES = ("reviewdesk.backends", "reviewdesk.errors", "reviewdesk.people", "reviewdesk.audit", "reviewdesk.switches")
 # Mixins without knowledge of any app: charts, cells, base classes of commands and forms.
-BASES = ("reviewdesk.charts", "reviewdesk.commands", "reviewdesk.csv_cells", "reviewdesk.forms")
+BASES = ("reviewdesk.charts", "reviewdesk.prepared", "reviewdesk.commands", "reviewdesk.csv_cells", "reviewdesk.forms")
 MAY_IMPORT = {
     "ml": (),
     "abtests": (*LEAVES, *BASES, "ml.intervals"),

@@ -8,7 +8,7 @@ from django.utils import timezone
 from classifier.labels import confirmed, find_label, label_by_person
 from classifier.models import Disagreement, Email, ReviewItem, Source, Verification
 from classifier.review.experiments import judge_email
-from classifier.review.opening import open_seat
+from classifier.review.opening import open_second_seat
 from classifier.review.queues import queue_of
 from reviewdesk.audit.services import record
 from reviewdesk.backends import enqueue_emails
@@ -31,7 +31,7 @@ def open_overlap(*, item: ReviewItem) -> ReviewItem | None:
     if not second.active or item.email.review_items.filter(source=Source.OVERLAP).exists():
         return None
     reason = f"a second answer, to see whether people agree; the first was from {queue}".lower()
-    return open_seat(item.email, item.prediction, second, reason, seat=OVERLAP_SEAT, independent=True)
+    return open_second_seat(item, second, reason, seat=OVERLAP_SEAT)
 
 
 def _draw(email: int) -> float:

@@ -11,6 +11,7 @@ from classifier.review.queues import allowed, lease_time
 from reviewdesk.audit.services import record
 from reviewdesk.errors import Conflict
 from reviewdesk.people.models import User
+from reviewdesk.prepared import prepared, prepared_update
 
 ATTEMPTS = 50
 
@@ -19,16 +20,25 @@ def workable(user: User) -> QuerySet[ReviewItem]:
     """Open items that `user` may answer, best first: classified, in a queue that is theirs to work, not skipped by
     them, and where answers are compared, of an email they have not answered yet.
     """
-    theirs = Verification.objects.filter(email=OuterRef("email"), reviewer=user, superseded_by__isnull=True)
-    skipped = theirs.filter(item=OuterRef("pk"), action=Verification.Action.SKIP)
-    answered = theirs.filter(item__isnull=False, action=Verification.Action.CONFIRM)
-    items = ReviewItem.objects.filter(allowed(user), status=ReviewItem.Status.OPEN, email__prediction__isnull=False)
+    return _workable(allowed(user), user.pk)
+
+
+def _workable(theirs: Q, user: int) -> QuerySet[ReviewItem]:
+    given = Verification.objects.filter(email=OuterRef("email"), reviewer=user, superseded_by__isnull=True)
+    skipped = given.filter(item=OuterRef("pk"), action=Verification.Action.SKIP)
+    answered = given.filter(item__isnull=False, action=Verification.Action.CONFIRM)
+    items = ReviewItem.objects.filter(theirs, status=ReviewItem.Status.OPEN, email__prediction__isnull=False)
     items = items.exclude(Exists(skipped)).exclude(Q(independent=True) & Exists(answered))
     return items.order_by("-priority", "position", "id")
 
 
 def free(now: datetime) -> Q:
     return Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+
+
+@prepared
+def _best_free(theirs: Q, *, user: int, now: datetime) -> QuerySet[ReviewItem]:
+    return _workable(theirs, user).filter(free(now))[:1]
 
 
 def claim_next(*, user: User, holds_nothing: bool = False) -> ReviewItem | None:
@@ -41,9 +51,9 @@ def claim_next(*, user: User, holds_nothing: bool = False) -> ReviewItem | None:
         return _renewed(held, user)
     for _ in range(ATTEMPTS):
         now = timezone.now()
-        best = workable(user).filter(free(now)).first()
-        if best is None or _claim(best, user, now):
-            return best
+        best = _best_free(allowed(user), user=user.pk, now=now)
+        if not best or _claim(best[0], user, now):
+            return best[0] if best else None
     return None
 
 
@@ -54,13 +64,25 @@ def claim(*, item: ReviewItem, user: User) -> bool:
 
 
 def _claim(item: ReviewItem, user: User, now: datetime) -> bool:
-    hold = {"holder": user, "lease": token_hex(16), "lease_until": now + lease_time(item.source), "claimed_at": now}
-    if not ReviewItem.objects.filter(free(now), pk=item.pk, status=ReviewItem.Status.OPEN).update(**hold):
+    lease, until = token_hex(16), now + lease_time(item.source)
+    if not _hold(item=item.pk, user=user.pk, lease=lease, now=now, until=until):
         return False
-    for name, value in hold.items():
-        setattr(item, name, value)
+    item.holder, item.lease, item.lease_until, item.claimed_at = user, lease, until, now
     record(action="claim", target=item, actor=user, email=item.email_id)
     return True
+
+
+@prepared_update
+def _hold(*, item: int, user: int, lease: str, now: datetime, until: datetime) -> tuple[QuerySet, dict]:
+    hold = {"holder": user, "lease": lease, "lease_until": until, "claimed_at": now}
+    return ReviewItem.objects.filter(free(now), pk=item, status=ReviewItem.Status.OPEN), hold
+
+
+def held(*, item: int, user: int, lease: str, now: datetime) -> QuerySet[ReviewItem]:
+    """The item, as long as `user` holds it under this very lease."""
+    return ReviewItem.objects.filter(
+        pk=item, status=ReviewItem.Status.OPEN, holder=user, lease=lease, lease_until__gte=now
+    )
 
 
 def held_by(user: User) -> ReviewItem | None:
@@ -81,11 +103,9 @@ def _renewed(item: ReviewItem, user: User) -> ReviewItem:
 
 def heartbeat(*, item: ReviewItem, user: User, lease: str) -> datetime:
     """Prolong a live lease; returns its new end. Raises Conflict when it is no longer yours."""
-    until = timezone.now() + lease_time(item.source)
-    mine = ReviewItem.objects.filter(
-        pk=item.pk, holder=user, lease=lease, status=ReviewItem.Status.OPEN, lease_until__gte=timezone.now()
-    )
-    if not mine.update(lease_until=until):
+    now = timezone.now()
+    until = now + lease_time(item.source)
+    if not held(item=item.pk, user=user.pk, lease=lease, now=now).update(lease_until=until):
         raise refusal(item=item, user=user, lease=lease)
     return until
 

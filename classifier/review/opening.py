@@ -12,6 +12,7 @@ from classifier.review.queues import position, queue_of
 from ml.fingerprint import fingerprint
 from ml.tokenizing import email_text
 from reviewdesk.errors import DeskError
+from reviewdesk.prepared import insert
 
 MOST_COPIES = 1_000  # near-copies counted
 NOTHING_FITS = "nothing in this department fits"
@@ -156,23 +157,40 @@ def open_seat(
         email=email,
         seat=seat,
         prediction=prediction,
-        source=queue.source,
         reason=reason[:200],
-        priority=queue.priority,
-        blind=queue.blind,
         independent=fields.pop("independent", queue.reviews > 1),
         margin=_margin(prediction),
-        lottery=random(),
         fingerprint=print_,
         copies=alike[:MOST_COPIES].count() if print_ else 0,
         **fields,
     )
+    return _into(queue, item)
+
+
+def open_second_seat(item: ReviewItem, queue: ReviewQueue, reason: str, *, seat: int) -> ReviewItem:
+    """The open item at another seat of an email that one person has answered, made if there is none."""
+    second = ReviewItem(
+        email_id=item.email_id,
+        seat=seat,
+        prediction_id=item.prediction_id,
+        reason=reason[:200],
+        independent=True,
+        margin=item.margin,
+        fingerprint=item.fingerprint,
+        copies=item.copies,
+    )
+    return _into(queue, second)
+
+
+def _into(queue: ReviewQueue, item: ReviewItem) -> ReviewItem:
+    """Store a new item in the order of its queue; where its seat is taken, that item."""
+    item.source, item.priority, item.blind, item.lottery = queue.source, queue.priority, queue.blind, random()
     item.position = position(queue.order, item) if queue.order != ReviewQueue.Order.OLDEST else 0.0
     try:
         with transaction.atomic():
-            item.save()
+            insert(item)
     except IntegrityError:
-        return ReviewItem.objects.get(email=email, seat=seat, status=ReviewItem.Status.OPEN)
+        return ReviewItem.objects.get(email=item.email_id, seat=item.seat, status=ReviewItem.Status.OPEN)
     if queue.order == ReviewQueue.Order.OLDEST:
         item.position = position(queue.order, item)
         item.save(update_fields=["position"])

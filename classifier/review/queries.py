@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from hashlib import md5
 
 from django.core.cache import cache
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Min, QuerySet, Subquery
 from django.utils import timezone
 
 from classifier.labels import confirmed
@@ -13,6 +13,7 @@ from classifier.models import Email, ReviewItem, Subtype, Verification
 from classifier.review.leases import workable
 from classifier.review.queues import allowed
 from reviewdesk.people.models import User
+from reviewdesk.prepared import counted, prepared
 
 UNDO_LIMIT = 20
 UNDO_SPAN = timedelta(days=1)
@@ -47,25 +48,32 @@ class QueueState:
         return round(100 * self.done_today / total) if total else 100
 
 
-def _held_now() -> QuerySet[ReviewItem]:
-    return ReviewItem.objects.filter(
-        status=ReviewItem.Status.OPEN, lease_until__gte=timezone.now(), holder__isnull=False
-    )
+def _held_now(now: datetime) -> QuerySet[ReviewItem]:
+    return ReviewItem.objects.filter(status=ReviewItem.Status.OPEN, lease_until__gte=now, holder__isnull=False)
+
+
+@prepared
+def _counts(*, user: int, midnight: datetime, now: datetime) -> QuerySet[User, tuple[int, int]]:
+    """What the user has answered today, and what others hold."""
+    done = answers_in_force(user).filter(created_at__gte=midnight)
+    held = _held_now(now).exclude(holder=user)
+    return User.objects.filter(pk=user).values_list(Subquery(counted(done)), Subquery(counted(held)))
 
 
 def holders() -> list[Held]:
     """Who holds what, who is through first first."""
-    rows = _held_now().order_by("lease_until").values_list("pk", "holder__username", "lease_until")
+    rows = _held_now(timezone.now()).order_by("lease_until").values_list("pk", "holder__username", "lease_until")
     return [Held(*row) for row in rows[:HOLDERS]]
 
 
 def queue_state(*, user: User, exact: bool = True) -> QueueState:
     """`exact`: what others hold is counted within the queues that are the user's to work, and when it comes free."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    done = answers_in_force(user).filter(created_at__gte=midnight).count()
-    others = _held_now().exclude(holder=user).order_by()
+    now = timezone.now()
+    [(done, held)] = _counts(user=user.pk, midnight=midnight, now=now)
     if not exact:
-        return QueueState(open_count(user, done), others.count(), None, done)
+        return QueueState(open_count(user, done), held, None, done)
+    others = _held_now(now).exclude(holder=user).order_by()
     theirs = workable(user).filter(pk__in=others.values("pk")).order_by()
     found = theirs.aggregate(n=Count("pk"), free=Min("lease_until"))
     return QueueState(open_count(user, done), found["n"], found["free"], done)
@@ -86,7 +94,7 @@ def open_count(user: User, done_today: int = 0) -> int:
     return max(many - max(done_today - done_then, 0), 0)
 
 
-def answers_in_force(user: User) -> QuerySet[Verification]:
+def answers_in_force(user: User | int) -> QuerySet[Verification]:
     """The answers of a reviewer in the queue that nothing has superseded."""
     return Verification.objects.filter(
         reviewer=user, item__isnull=False, superseded_by__isnull=True, action__in=ANSWERS

@@ -1,10 +1,12 @@
 """What a reviewer does with an item: confirm, skip, flag, move, undo. Each answer is one row."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from secrets import token_hex
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from classifier.labels import (
@@ -16,15 +18,16 @@ from classifier.labels import (
     withdraw_person_label,
 )
 from classifier.models import Department, Email, ReviewItem, Source, Subtype, Verification
+from classifier.review import leases
 from classifier.review.agreeing import close_others, open_overlap, reconcile
 from classifier.review.experiments import judge_email
-from classifier.review.leases import refusal
 from classifier.review.queries import undoable
 from classifier.review.queues import lease_time, queue_of
 from reviewdesk.audit.services import record
 from reviewdesk.backends import enqueue_emails
 from reviewdesk.errors import Conflict, DeskError
 from reviewdesk.people.models import User
+from reviewdesk.prepared import insert, prepared, prepared_update
 
 MAX_SECONDS = 3_600.0
 
@@ -79,29 +82,31 @@ def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
     if answer.action != actions.CONFIRM and not answer.reason.strip():
         raise DeskError(f"A reason is needed to {answer.action} an email.", fields={"reason": ["is missing"]})
     _take(item, user, answer)
-    item = ReviewItem.objects.select_related("email__department").get(pk=item.pk)
+    [item] = _with_email(item=item.pk)
     email = item.email
     was_flagged = item.flagged and answer.action != actions.FLAG
     type_, subtype, second = ("", None, None)
     if answer.action == actions.CONFIRM:
         _check_first_answer(item, user)
         type_, subtype, second = _labels(email.department, answer)
-    verification = Verification.objects.create(
-        email=email,
-        item=item,
-        prediction_id=item.prediction_id,
-        reviewer=user,
-        action=answer.action,
-        type=type_,
-        subtype=subtype,
-        second_subtype=second,
-        reason=answer.reason.strip()[:500],
-        seconds=None if answer.seconds is None else min(max(answer.seconds, 0.0), MAX_SECONDS),
-        source=Source.FLAGGED if was_flagged and item.draw_id is None else item.source,
-        blind=item.blind,
-        independent=item.independent and not was_flagged,
-        sampling_probability=item.sampling_probability,
-        idempotency_key=answer.idempotency_key,
+    verification = insert(
+        Verification(
+            email=email,
+            item=item,
+            prediction_id=item.prediction_id,
+            reviewer=user,
+            action=answer.action,
+            type=type_,
+            subtype=subtype,
+            second_subtype=second,
+            reason=answer.reason.strip()[:500],
+            seconds=None if answer.seconds is None else min(max(answer.seconds, 0.0), MAX_SECONDS),
+            source=Source.FLAGGED if was_flagged and item.draw_id is None else item.source,
+            blind=item.blind,
+            independent=item.independent and not was_flagged,
+            sampling_probability=item.sampling_probability,
+            idempotency_key=answer.idempotency_key,
+        )
     )
     if answer.action == actions.CONFIRM:
         first = email.verification_id is None and not item.independent
@@ -119,6 +124,13 @@ def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
             enqueue_emails([email.pk])
     record(action=f"review {answer.action}", target=email, actor=user, item=item.pk)
     return verification
+
+
+@prepared
+def _with_email(*, item: int) -> QuerySet[ReviewItem]:
+    """Without the texts, which an answer does not need."""
+    texts = ("email__body", "email__html", "email__references")
+    return ReviewItem.objects.select_related("email").defer(*texts).filter(pk=item)
 
 
 def _check_first_answer(item: ReviewItem, user: User) -> None:
@@ -144,19 +156,22 @@ def _labels(department: Department, answer: Answer) -> tuple[str, Subtype | None
 def _take(item: ReviewItem, user: User, answer: Answer) -> None:
     """The one UPDATE that ends the hold; its row count decides the race."""
     now = timezone.now()
-    mine = ReviewItem.objects.filter(
-        pk=item.pk, status=ReviewItem.Status.OPEN, holder=user, lease=answer.lease, lease_until__gte=now
-    )
-    freed = {"holder": None, "lease": "", "lease_until": None}
     if answer.action == Verification.Action.CONFIRM:
-        taken = mine.update(status=ReviewItem.Status.DONE, done_at=now, lease_until=None)
-    elif answer.action == Verification.Action.SKIP:
-        taken = mine.update(**freed)
+        taken = _done(item=item.pk, user=user.pk, lease=answer.lease, now=now)
     else:
-        priority = queue_of(Source.FLAGGED).priority
-        taken = mine.update(flagged=True, flag_reason=answer.reason.strip()[:500], priority=priority, **freed)
+        changes: dict[str, Any] = {"holder": None, "lease": "", "lease_until": None}
+        if answer.action == Verification.Action.FLAG:
+            priority = queue_of(Source.FLAGGED).priority
+            changes |= {"flagged": True, "flag_reason": answer.reason.strip()[:500], "priority": priority}
+        taken = leases.held(item=item.pk, user=user.pk, lease=answer.lease, now=now).update(**changes)
     if not taken:
-        raise refusal(item=item, user=user, lease=answer.lease)
+        raise leases.refusal(item=item, user=user, lease=answer.lease)
+
+
+@prepared_update
+def _done(*, item: int, user: int, lease: str, now: datetime) -> tuple[QuerySet, dict]:
+    done = {"status": ReviewItem.Status.DONE, "done_at": now, "lease_until": None}
+    return leases.held(item=item, user=user, lease=lease, now=now), done
 
 
 def move(*, item: ReviewItem, user: User, lease: str, department: Department) -> None:
@@ -164,14 +179,11 @@ def move(*, item: ReviewItem, user: User, lease: str, department: Department) ->
     if item.email.department_id == department.pk:
         raise DeskError(f"The email is in {department.name} already.", fields={"department": ["is the same"]})
     with transaction.atomic():
-        now = timezone.now()
-        mine = ReviewItem.objects.filter(
-            pk=item.pk, status=ReviewItem.Status.OPEN, holder=user, lease=lease, lease_until__gte=now
-        )
+        mine = leases.held(item=item.pk, user=user.pk, lease=lease, now=timezone.now())
         came_from = item.email.department
         reason = f"moved here from {came_from.name}; {item.reason}"[:200]
         if not mine.update(holder=None, lease="", lease_until=None, reason=reason):
-            raise refusal(item=item, user=user, lease=lease)
+            raise leases.refusal(item=item, user=user, lease=lease)
         move_email(email=item.email, department=department, user=user)
 
 
