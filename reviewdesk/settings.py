@@ -6,6 +6,7 @@ the project's folder, whatever the current one.
 
 import os
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 from environs import Env, validate
@@ -97,6 +98,8 @@ TEMPLATES = [
     }
 ]
 AUTH_USER_MODEL = "people.User"
+AUTHENTICATION_BACKENDS = ["reviewdesk.people.sessions.PeopleBackend"]
+SESSION_ENGINE = "reviewdesk.people.sessions"
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
@@ -130,6 +133,9 @@ if DATABASE_URL.startswith("sqlite:///"):
     }
 else:
     DATABASES = {"default": env.dj_db_url("DATABASE_URL") | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+    # What is asked again and again PostgreSQL plans once a connection, unless the URL says otherwise.
+    database: dict[str, Any] = DATABASES["default"]
+    database["OPTIONS"] = {"server_side_binding": True, "prepare_threshold": 5} | database.get("OPTIONS", {})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Tasks -----------------------------------------------------------------------------------

@@ -17,9 +17,12 @@ class User(AbstractUser):
     def roles(self) -> frozenset[str]:
         """The roles held; an admin (or superuser) holds every role. Read once a request."""
         if not hasattr(self, "_roles"):
-            names = set(self.groups.values_list("name", flat=True)) & set(ROLES)
-            self._roles = frozenset(ROLES if ADMIN in names or self.is_superuser else names)
+            self.in_groups(set(self.groups.values_list("name", flat=True)))
         return self._roles
+
+    def in_groups(self, names: set[str]) -> None:
+        """Let the roles follow from these groups."""
+        self._roles = frozenset(ROLES if ADMIN in names or self.is_superuser else names & set(ROLES))
 
 
 class ApiToken(models.Model):

@@ -1,7 +1,14 @@
 """People are invited, change roles, get a new password, and are deactivated in the middle of their work."""
 
 import pytest
+from django.contrib.auth import get_user
+from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
 from django.core import mail
+from django.db import connection
+from django.http import HttpRequest
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from classifier.models import ReviewItem
 from classifier.review import leases
@@ -9,6 +16,7 @@ from reviewdesk.accounts import change_person, invite, set_active
 from reviewdesk.audit.models import AuditEvent
 from reviewdesk.errors import Conflict, DeskError
 from reviewdesk.people.models import User
+from reviewdesk.people.sessions import SessionStore
 from tests.factories import make_item
 
 
@@ -41,6 +49,30 @@ def test_an_invitation_that_will_not_do(admin, fields, said):
     User.objects.create_user("taken")
     with pytest.raises(DeskError, match=said):
         invite(by=admin, **{"username": "olga", "name": "", "email": "", "roles": [], **fields})
+
+
+@pytest.mark.parametrize(
+    "groups, superuser, roles",
+    [
+        ([], False, set()),
+        (["agent", "reviewer", "bookkeeping"], False, {"agent", "reviewer"}),
+        (["admin"], False, {"agent", "reviewer", "admin"}),
+        ([], True, {"agent", "reviewer", "admin"}),
+    ],
+)
+def test_who_asks_is_known_with_their_roles_by_two_queries(client, db, groups, superuser, roles):
+    user = User.objects.create_user("olga", is_superuser=superuser)
+    user.groups.set(Group.objects.get_or_create(name=name)[0] for name in groups)
+    client.force_login(user)
+    request = HttpRequest()
+    request.session = SessionStore(client.cookies["sessionid"].value)
+    with CaptureQueriesContext(connection) as queries:
+        found = get_user(request)
+        assert (found, found.roles) == (user, roles)
+    assert len(queries) == 2
+    Session.objects.update(expire_date=timezone.now())
+    request.session = SessionStore(client.cookies["sessionid"].value)
+    assert not get_user(request).is_authenticated
 
 
 def test_a_deactivated_reviewer_is_out_at_once_and_what_they_held_is_free(client, admin, reviewer):
