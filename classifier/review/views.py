@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from classifier.models import ReviewItem, Subtype
 from classifier.review import leases, services
 from classifier.review.forms import AnswerForm, MoveForm
-from classifier.review.presenting import present, taxonomy
+from classifier.review.presenting import present
 from classifier.review.queries import can_undo, examples_of, holders, queue_state, undoable
 from classifier.visibility import visible
 from reviewdesk.forms import checked
@@ -125,7 +125,6 @@ def _context(request: DeskRequest, item: ReviewItem | None, **more: bool) -> dic
     return {
         "state": queue_state(user=request.user, exact=item is None),
         "shown": present(item) if item else None,
-        "departments": taxonomy.get().departments,
         "can_undo": bool(more.get("saved")) or can_undo(user=request.user),
         "idempotency_key": uuid4().hex,
         **more,

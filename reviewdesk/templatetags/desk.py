@@ -1,6 +1,10 @@
 """Small helpers of the templates."""
 
+from functools import lru_cache
+
 from django import template
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 register = template.Library()
 
@@ -9,6 +13,17 @@ register = template.Library()
 def pieces(text: str) -> list[str]:
     """The parts of a text between `|` signs."""
     return text.split("|")
+
+
+@register.filter
+@lru_cache(1024)
+def options(pairs: tuple[tuple[str, str], ...]) -> SafeString:
+    """`<option>`s of values and labels, written once for the same ones.
+
+    >>> options((("it", "IT & more"),))
+    '<option value="it">IT &amp; more</option>'
+    """
+    return format_html_join("", '<option value="{}">{}</option>', pairs)
 
 
 @register.filter

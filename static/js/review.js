@@ -67,7 +67,7 @@ let wanted = "";
 /** Three emails like it, once the choice has rested for a moment. */
 function showExamples(choice) {
   const place = document.getElementById("examples");
-  wanted = choice?.dataset.examples ?? "";
+  wanted = choice ? `${choice.dataset.examples}?without=${panel.querySelector(".review").dataset.email}` : "";
   place.innerHTML = fetched.get(wanted) ?? "";
   if (!wanted || fetched.has(wanted)) return;
   const asked = wanted;
