@@ -132,9 +132,10 @@ if DATABASE_URL.startswith("sqlite:///"):
         }
     }
 else:
-    DATABASES = {"default": env.dj_db_url("DATABASE_URL") | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+    DATABASES = {"default": env.dj_db_url("DATABASE_URL") | {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}}
     # What is asked again and again PostgreSQL plans once a connection, unless the URL says otherwise.
     database: dict[str, Any] = DATABASES["default"]
+    database["ENGINE"] = "reviewdesk.postgres"
     database["OPTIONS"] = {"server_side_binding": True, "prepare_threshold": 5} | database.get("OPTIONS", {})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -116,11 +116,21 @@ function confirmAnswer() {
   if (button && !button.disabled) button.click();
 }
 
-panel.addEventListener("htmx:configRequest", (event) => {
-  if (event.detail.elt.id === "review-form") event.detail.parameters.seconds = String(seconds);
+/** Of the panel, or of a dialog beside it that is about the email on the screen. */
+const aboutItem = (element) => panel.contains(element) || "aboutItem" in element.dataset;
+
+document.body.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.elt.id === "review-form") detail.parameters.seconds = String(seconds);
+  if (!("aboutItem" in detail.elt.dataset)) return;
+  detail.path = form().getAttribute("hx-post");
+  for (const name of ["lease", "idempotency_key"]) detail.parameters[name] = form()[name].value;
 });
 
-panel.addEventListener("htmx:beforeRequest", () => { dialogOpen()?.close(); clearTimeout(retry); });
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  if (!aboutItem(event.detail.elt)) return;
+  dialogOpen()?.close();
+  clearTimeout(retry);
+});
 
 /** Out of reach, or restarting: the page stays, and the answer is sent again until the server says yes or no. */
 function sendAgain(event) {
@@ -137,7 +147,7 @@ document.body.addEventListener("htmx:responseError", sendAgain, { capture: true 
 
 // A lost hold keeps the reviewer's work on the screen and offers to take the email again.
 document.body.addEventListener("htmx:responseError", (event) => {
-  if (event.detail.xhr.status !== 409 || !panel.contains(event.detail.elt)) return;
+  if (event.detail.xhr.status !== 409 || !aboutItem(event.detail.elt)) return;
   event.detail.handled = true;
   const said = JSON.parse(event.detail.xhr.responseText);
   const again = { label: "Take it again", run: takeAgain };
@@ -172,6 +182,7 @@ async function beat() {
 function arrived() {
   seconds = 0;
   clearInterval(heartbeat);
+  for (const reasons of document.querySelectorAll("form[data-about-item]")) reasons.reset();
   if (!form()) return;
   heartbeat = setInterval(beat, 60_000);
   showChoices();

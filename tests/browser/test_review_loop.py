@@ -104,6 +104,9 @@ def test_skip_and_flag_ask_for_a_reason(page):
         page.keyboard.press(key)
         page.fill(f"{dialog} input[name=reason]", "cannot tell")
         next_item_after(page, lambda: page.keyboard.press("Enter"))
+    page.keyboard.press("s")
+    expect(page.locator("#skip-dialog input[name=reason]")).to_have_value("")  # what was typed was about another email
+    next_item_after(page, lambda: page.click("#skip-dialog button:has-text('I cannot decide')"))
 
 
 def test_move_classifies_anew_in_the_other_department(page, desk):
