@@ -1,6 +1,7 @@
 """The label in force on an email, and the only writer of it."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
@@ -62,8 +63,7 @@ def forget_prediction(*, email: Email, department: Department) -> None:
     email.department = department
     email.prediction, email.verification, email.queued_at, email.work_until = None, None, None, None
     email.type, email.subtype, email.confidence = "", None, None
-    email.save(update_fields=["department", "queued_at"])
-    _save(email)
+    email.save(update_fields=["department", "queued_at", *_in_force(email)])
 
 
 def confirmed(verifications):
@@ -93,32 +93,36 @@ def find_label(*, department: Department, type: str, subtype: str) -> tuple[str,
         if not type:
             raise DeskError("type is missing", fields={"type": ["is missing"]})
         return type, None
-    found = _subtypes_in_use(department=department.pk, slug=subtype)
-    if not found:
+    found = next(iter(_in_use(department=department.pk, slug=subtype)), None)
+    if found is None:
         allowed = ", ".join(department.subtypes.filter(active=True).values_list("slug", flat=True))
         message = f"subtype {subtype!r} is not in {department.slug}; allowed: {allowed or '(none)'}"
         raise DeskError(message, fields={"subtype": [message]})
-    if type and found[0].type != type:
-        message = f"type is {type!r}, but {subtype} is a {found[0].type}"
+    if type and found.type != type:
+        message = f"type is {type!r}, but {subtype} is a {found.type}"
         raise DeskError(message, fields={"type": [message]})
-    return found[0].type, found[0]
+    return found.type, found
 
 
 @prepared
-def _subtypes_in_use(*, department: int, slug: str) -> QuerySet[Subtype]:
+def _in_use(*, department: int, slug: str) -> QuerySet[Subtype]:
     return Subtype.objects.filter(department=department, slug=slug, active=True)
 
 
 def _save(email: Email) -> None:
-    _store(
-        email=email.pk,
-        prediction=email.prediction_id,
-        verification=email.verification_id,
-        type=email.type,
-        subtype=email.subtype_id,
-        confidence=email.confidence,
-        work_until=email.work_until,
-    )
+    if not _store(email=email.pk, **_in_force(email)):
+        raise Email.DoesNotExist(f"email {email.pk} is gone; its label was not stored")
+
+
+def _in_force(email: Email) -> dict[str, Any]:
+    return {
+        "prediction": email.prediction_id,
+        "verification": email.verification_id,
+        "type": email.type,
+        "subtype": email.subtype_id,
+        "confidence": email.confidence,
+        "work_until": email.work_until,
+    }
 
 
 @prepared_update

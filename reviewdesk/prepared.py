@@ -1,7 +1,7 @@
 """Queries that every answer asks: Django writes their SQL once a process, a run only fills in the values.
 
-Writing a query costs Django more than running it costs the database: 2 ms for the next item of the queue, of which
-0.3 ms are PostgreSQL's. So what stands in the way of each answer is decorated:
+Of the 2.9 ms that the next item of the queue took, 2 ms were Django's writing of the SQL. So what stands in the way of
+each answer is decorated:
 
     @prepared
     def next_of(theirs: Q, *, user: int, now: datetime) -> QuerySet[Item]: ...
@@ -77,12 +77,9 @@ def prepared(query: Callable[P, QuerySet[Any, R]]) -> Callable[P, list[R]]:
         if plan is None:
             return []
         found, compiler, sql, params = plan
-        compiler = copy(compiler)
-        compiler.connection = connections[DEFAULT_DB_ALIAS]  # that of this thread
         filled = _filled(params, values)
-        compiler.as_sql = lambda: (sql, filled)
         rows = found._chain()  # type: ignore[attr-defined]
-        rows.query.get_compiler = lambda *_, **__: compiler
+        rows.query.get_compiler = lambda *_, **__: _giving(compiler, (sql, filled))
         return list(rows)
 
     return run
@@ -110,19 +107,17 @@ def prepared_update(query: Callable[P, tuple[QuerySet, dict[str, Any]]]) -> Call
 
 
 def insert(row: M) -> M:
-    """Store a new row, by the INSERT that was written for the first of its kind; it gets its key."""
-    connection: Any = connections[DEFAULT_DB_ALIAS]
-    sql, fields = _insert_into(type(row))
+    """Store a new row, by the INSERT that was written for the first of its kind; it gets its key. No signals are sent."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    compiler, sql, fields = _insert_into(type(row))
     params = [f.get_db_prep_save(f.pre_save(row, add=True), connection) for f in fields]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        (row.pk,) = connection.ops.fetch_returned_insert_columns(cursor, params)
+    [(row.pk,)] = _giving(compiler, [(sql, params)]).execute_sql(compiler.returning_fields)
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     return row
 
 
 @lru_cache
-def _insert_into(model: type[Model]) -> tuple[str, list[Field]]:
+def _insert_into(model: type[Model]) -> tuple[Any, str, list[Field]]:
     key = model._meta.pk
     query = InsertQuery(model)
     fields = [f for f in model._meta.concrete_fields if f != key]
@@ -130,7 +125,15 @@ def _insert_into(model: type[Model]) -> tuple[str, list[Field]]:
     compiler: Any = query.get_compiler(DEFAULT_DB_ALIAS)
     compiler.returning_fields = [key]
     [(sql, _)] = compiler.as_sql()
-    return sql, fields
+    return compiler, sql, fields
+
+
+def _giving(compiler: Any, written: object) -> Any:
+    """A compiler that has its SQL already, on the connection of this thread."""
+    compiler = copy(compiler)
+    compiler.connection = connections[DEFAULT_DB_ALIAS]
+    compiler.as_sql = lambda: written
+    return compiler
 
 
 def counted(found: QuerySet) -> QuerySet[Any, int]:

@@ -51,9 +51,9 @@ def claim_next(*, user: User, holds_nothing: bool = False) -> ReviewItem | None:
         return _renewed(held, user)
     for _ in range(ATTEMPTS):
         now = timezone.now()
-        best = _best_free(allowed(user), user=user.pk, now=now)
-        if not best or _claim(best[0], user, now):
-            return best[0] if best else None
+        best = next(iter(_best_free(allowed(user), user=user.pk, now=now)), None)
+        if best is None or _claim(best, user, now):
+            return best
     return None
 
 

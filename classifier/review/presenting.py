@@ -49,7 +49,8 @@ class Choice:
 @lru_cache(4096)
 def _choice(pk: int, slug: str, name: str, type: str, guideline: str, chosen: bool, confidence: str) -> str:
     """Rendered once for the same words and figure, since most choices of most emails are the same."""
-    return render_to_string("classifier/_review_choice.html", locals())
+    choice = {"pk": pk, "slug": slug, "name": name, "type": type, "guideline": guideline}
+    return render_to_string("classifier/_review_choice.html", choice | {"chosen": chosen, "confidence": confidence})
 
 
 @lru_cache

@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from classifier.accuracy.queries import week_of
 from classifier.accuracy.sampling import draw_weekly_sample
-from classifier.labels import confirmed
+from classifier.labels import confirmed, label_by_person
 from classifier.models import Department, Email, ReviewItem, Verification
 from classifier.review import leases
 from classifier.review.opening import flag
 from classifier.review.services import Answer, correct, move, move_email, undo, verify
 from reviewdesk.errors import Conflict, DeskError
-from tests.factories import make_classified, make_department, make_item, make_prediction, make_user
+from tests.factories import make_classified, make_department, make_email, make_item, make_prediction, make_user
 
 
 def answer(item: ReviewItem, **fields) -> Answer:
@@ -37,6 +37,13 @@ def test_an_item_is_held_by_one_and_given_back_to_its_holder(reviewer):
     item = held(reviewer)
     assert leases.claim_next(user=reviewer) == item
     assert leases.claim_next(user=make_user(role="reviewer")) is None
+
+
+def test_a_label_of_an_email_that_is_gone_is_refused(db):
+    email = make_email()
+    Email.objects.filter(pk=email.pk).delete()
+    with pytest.raises(Email.DoesNotExist, match=f"email {email.pk} is gone"):
+        label_by_person(email=email, verification=Verification(type="query"))
 
 
 def test_an_expired_lease_goes_to_the_next(reviewer):
