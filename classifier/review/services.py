@@ -130,7 +130,7 @@ def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
 def _with_email(*, item: int) -> QuerySet[ReviewItem]:
     """Without the texts, which an answer does not need."""
     texts = ("email__body", "email__html", "email__references")
-    return ReviewItem.objects.select_related("email").defer(*texts).filter(pk=item)
+    return ReviewItem.objects.select_related("email__department").defer(*texts).filter(pk=item)
 
 
 def _check_first_answer(item: ReviewItem, user: User) -> None:
