@@ -6,7 +6,7 @@ from functools import lru_cache
 from django.db.models import Exists, OuterRef, QuerySet
 from django.template.loader import render_to_string
 
-from classifier.models import Attachment, Department, Email, EmailType, Prediction, ReviewItem, Subtype
+from classifier.models import Attachment, Email, EmailType, Prediction, ReviewItem, Subtype
 from ml.quoting import SplitText, split_quoted
 from reviewdesk.backends import Remembered
 from reviewdesk.prepared import prepared
@@ -14,20 +14,11 @@ from reviewdesk.prepared import prepared
 MAX_SHOWN = 50_000
 
 
-@dataclass(frozen=True)
-class Taxonomy:
-    """The departments in use, and all subtypes by id."""
-
-    departments: list[Department]
-    subtypes: dict[int, Subtype]
+def _read() -> dict[int, Subtype]:
+    return {s.pk: s for s in Subtype.objects.all()}
 
 
-def _read() -> Taxonomy:
-    subtypes = {s.pk: s for s in Subtype.objects.select_related("department")}
-    return Taxonomy(list(Department.objects.filter(active=True)), subtypes)
-
-
-taxonomy = Remembered(_read, seconds=2.0)
+_subtypes = Remembered(_read, seconds=2.0)
 
 
 @dataclass(frozen=True)
@@ -70,7 +61,6 @@ class ShownItem:
     types: str
     choices: list[Choice]
     second_intents: tuple[tuple[str, str], ...]
-    elsewhere: tuple[tuple[str, str], ...]
 
     @property
     def runners_up(self) -> list[Choice]:
@@ -88,7 +78,7 @@ def _email(*, pk: int) -> QuerySet[Email]:
 def present(item: ReviewItem) -> ShownItem:
     """What the page needs: a query or two, whatever the email. What the model said is left out of a blind one."""
     [email] = _email(pk=item.email_id)
-    known, departments = taxonomy.get().subtypes, taxonomy.get().departments
+    known = _subtypes.get()
     prediction = email.prediction
     assert prediction is not None, "only classified emails are claimed"
     follows = email.in_reply_to or email.references
@@ -116,5 +106,4 @@ def present(item: ReviewItem) -> ShownItem:
         _types("" if item.blind else prediction.type),
         choices,
         second_intents=tuple((s.slug, s.name) for s in sorted((c.subtype for c in choices), key=lambda s: s.name)),
-        elsewhere=tuple((d.slug, d.name) for d in departments if d.pk != email.department_id),
     )

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from classifier.models import ReviewItem, Subtype
+from classifier.models import Department, ReviewItem, Subtype
 from classifier.review import leases, services
 from classifier.review.forms import AnswerForm, MoveForm
 from classifier.review.presenting import present
@@ -23,7 +23,9 @@ from reviewdesk.people.models import ADMIN, REVIEWER
 @for_roles(REVIEWER)
 def review(request: DeskRequest) -> HttpResponse:
     """The page with what you hold; without a held item it asks for the next one."""
-    return render(request, "classifier/review.html", _context(request, leases.held_by(request.user)))
+    departments = tuple(Department.objects.filter(active=True).values_list("slug", "name"))
+    context = _context(request, leases.held_by(request.user), departments=departments)
+    return render(request, "classifier/review.html", context)
 
 
 @require_POST
@@ -121,7 +123,7 @@ def _panel(request: DeskRequest, item: ReviewItem | None, **more: bool) -> HttpR
     return render(request, "classifier/_review_panel.html", _context(request, item, **more))
 
 
-def _context(request: DeskRequest, item: ReviewItem | None, **more: bool) -> dict:
+def _context(request: DeskRequest, item: ReviewItem | None, **more: object) -> dict:
     return {
         "state": queue_state(user=request.user, exact=item is None),
         "shown": present(item) if item else None,

@@ -121,8 +121,9 @@ const aboutItem = (element) => panel.contains(element) || "aboutItem" in element
 
 document.body.addEventListener("htmx:configRequest", ({ detail }) => {
   if (detail.elt.id === "review-form") detail.parameters.seconds = String(seconds);
-  if (!("aboutItem" in detail.elt.dataset)) return;
-  detail.path = form().getAttribute("hx-post");
+  const { aboutItem: what } = detail.elt.dataset; // answer or move
+  if (!what) return;
+  detail.path = panel.querySelector(".review").dataset[what];
   for (const name of ["lease", "idempotency_key"]) detail.parameters[name] = form()[name].value;
 });
 
@@ -179,10 +180,16 @@ async function beat() {
 }
 
 // --- a new item ----------------------------------------------------------------------------
+/** Nobody moves an email to where it is. */
+function leaveOutDepartment(slug) {
+  for (const option of document.getElementById("move-department").options) option.hidden = option.disabled = option.value === slug;
+}
+
 function arrived() {
   seconds = 0;
   clearInterval(heartbeat);
-  for (const reasons of document.querySelectorAll("form[data-about-item]")) reasons.reset();
+  if (form()) leaveOutDepartment(panel.querySelector(".review").dataset.department);
+  for (const asked of document.querySelectorAll("form[data-about-item]")) asked.reset();
   if (!form()) return;
   heartbeat = setInterval(beat, 60_000);
   showChoices();

@@ -112,11 +112,14 @@ def test_skip_and_flag_ask_for_a_reason(page):
 def test_move_classifies_anew_in_the_other_department(page, desk):
     moved = item(page)
     page.keyboard.press("m")
-    target = page.locator("#move-department option").first.get_attribute("value")
+    here = page.locator(".review").get_attribute("data-department")
+    there = page.eval_on_selector_all("#move-department option:not(:disabled)", "all => all.map((o) => o.value)")
+    assert here not in there and page.locator("#move-department").input_value() == there[0]
+    name = page.locator(f"#move-department option[value={there[0]}]").text_content()
     next_item_after(page, lambda: page.click("#move-dialog button.primary"))
     expect(page.locator("#toasts")).to_contain_text("classified anew")
+    expect(page.locator("#toasts")).to_contain_text(f"Moved to {name}")
     assert item(page) != moved
-    assert target
 
 
 def test_a_lost_hold_keeps_the_answer_on_the_screen(page, desk):
