@@ -29,7 +29,7 @@ import urllib3
 
 ROOT = Path(__file__).parents[1]
 SIZES = (1_000, 10_000, 100_000)
-REVIEWERS, SECONDS, THINK, HURRIED = 8, 30.0, 1.0, 300
+ROUNDS, REVIEWERS, SECONDS, THINK, HURRIED = 3, 8, 15.0, 1.0, 100
 ITEM = re.compile(r'action="(/review/\d+/answer/)"')
 FIELD = re.compile(r'name="(lease|idempotency_key|csrfmiddlewaretoken)" value="([^"]+)"')
 CHOSEN = re.compile(r'name="(type|subtype)" value="([^"]+)"[^>]* checked')
@@ -43,19 +43,17 @@ class Reviewer:
         self.pool = urllib3.connection_from_url(base, maxsize=1, timeout=60, retries=False)
         self.cookies: dict[str, str] = {}
         page = self._get("/login/")
-        self._post("/login/", {"username": name, "password": name, "csrfmiddlewaretoken": _field(page, "csrf")})
+        self._post("/login/", {"username": name, "password": name, "csrfmiddlewaretoken": _csrf(page)})
         self.page = self._get("/review/")
-        self.page = self._post("/review/next/", {"csrfmiddlewaretoken": _field(self.page, "csrf")})
+        self.page = self._post("/review/next/", {"csrfmiddlewaretoken": _csrf(self.page)})
 
     def answer(self) -> float:
         """Confirm what is shown; returns the milliseconds until the next one is there."""
-        fields = (
-            dict(FIELD.findall(self.page)) | dict(CHOSEN.findall(self.page)) | {"action": "confirm", "seconds": "1"}
-        )
+        shown = dict(FIELD.findall(self.page)) | dict(CHOSEN.findall(self.page))
         address = ITEM.search(self.page)
         assert address, self.page[:400]
         start = time.perf_counter()
-        page = self._post(address[1], fields)
+        page = self._post(address[1], shown | {"action": "confirm", "seconds": "1"})
         took = (time.perf_counter() - start) * 1000
         assert ITEM.search(page) and page != self.page, page[:400]
         self.page = page
@@ -64,7 +62,7 @@ class Reviewer:
     def next(self) -> float:
         """Ask for the next item, which is the one held."""
         start = time.perf_counter()
-        self._post("/review/next/", {"csrfmiddlewaretoken": _field(self.page, "csrf")})
+        self._post("/review/next/", {"csrfmiddlewaretoken": _csrf(self.page)})
         return (time.perf_counter() - start) * 1000
 
     def _get(self, path: str) -> str:
@@ -86,84 +84,108 @@ class Reviewer:
         return page
 
 
-def _field(page: str, _: str) -> str:
+def _csrf(page: str) -> str:
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     assert found, page[:400]
     return found[1]
 
 
 def run() -> Iterator[tuple[str, str]]:
-    """Measure each size; yields rows of (what, figure)."""
+    """Measure the sizes in turns, so that a busy minute of the machine meets all alike; yields rows of (what, figure)."""
     from tests.postgres import Postgres
 
     work = Path(tempfile.mkdtemp(prefix="reviewdesk-bench-"))
     server = Postgres(work / "postgres")
+    desks: list[Desk] = []
     try:
-        first: dict[str, float] = {}
-        for size in SIZES:
-            found = _measure(work, server.create(), size)
-            first = first or found
+        desks.extend(Desk(work / str(size), server.create(), size) for size in SIZES)
+        for _ in range(ROUNDS):
+            for desk in desks:
+                desk.measure()
+        first = desks[0].figures()
+        for desk in desks:
+            found = desk.figures()
             ratio = {k: found[k] / first[k] for k in found}
-            yield (
-                f"{size:,} open: answer and get the next, ms p50 / p95",
-                f"{found['p50']:.0f} / {found['p95']:.0f}  ({ratio['p95']:.2f} x the first)",
-            )
-            yield f"{size:,} open: the next item alone, ms p95", f"{found['next']:.0f}  ({ratio['next']:.2f} x)"
-            yield f"{size:,} open: CPU of the web server a label, ms", f"{found['cpu']:.1f}  ({ratio['cpu']:.2f} x)"
-            yield f"{size:,} open: the same, one reviewer who does not think, ms", f"{found['hurried']:.1f}"
-            yield (
-                f"{size:,} open: CPU of PostgreSQL a label, ms",
-                f"{found['database']:.1f}  ({ratio['database']:.2f} x)",
-            )
+            size = f"{desk.size:,} open"
+            both = f"{found['p50']:.0f} / {found['p95']:.0f}  ({ratio['p95']:.2f} x the first)"
+            yield f"{size}: answer and get the next, ms p50 / p95", both
+            yield f"{size}: the next item alone, ms p95", f"{found['next']:.0f}  ({ratio['next']:.2f} x)"
+            yield f"{size}: CPU of the web server a label, ms", f"{found['cpu']:.1f}  ({ratio['cpu']:.2f} x)"
+            yield f"{size}: the same, one reviewer who does not think, ms", f"{found['hurried']:.1f}"
+            yield f"{size}: CPU of PostgreSQL a label, ms", f"{found['database']:.1f}  ({ratio['database']:.2f} x)"
     finally:
+        for desk in desks:
+            desk.stop()
         server.stop()
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _measure(work: Path, database: str, size: int) -> dict[str, float]:
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "reviewdesk.settings",
-        "REVIEWDESK_VAR": str(work / str(size)),
-        "DATABASE_URL": database,
-        "CELERY_BROKER_URL": f"filesystem://{work / str(size)}/queue",
-    }
-    (work / str(size)).mkdir()
-    subprocess.run(
-        [sys.executable, "-m", "benchmarks.reviewing", "fill", str(size)], cwd=ROOT, env=environment, check=True
-    )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    web = subprocess.Popen(_web(port), cwd=ROOT, env=environment)
-    try:
-        base = f"http://127.0.0.1:{port}"
-        _await(base)
-        with ThreadPoolExecutor(REVIEWERS) as pool:
-            reviewers = list(pool.map(lambda n: Reviewer(base, f"bench{n}"), range(REVIEWERS)))
-            list(pool.map(lambda r: [r.answer() for _ in range(3)], reviewers))  # warm
-            processes = [psutil.Process(web.pid), *psutil.Process(web.pid).children()]
-            before, database_before = _cpu(processes), _database_cpu()
-            until = time.perf_counter() + SECONDS
-            answers = [ms for some in pool.map(lambda r: list(_work(r.answer, until)), reviewers) for ms in some]
-            cpu, database_cpu = _cpu(processes) - before, _database_cpu() - database_before
-            until = time.perf_counter() + SECONDS / 3
-            nexts = [ms for some in pool.map(lambda r: list(_work(r.next, until)), reviewers) for ms in some]
-        before = _cpu(processes)
+class Desk:
+    """A web server over a database of `size` open items, with reviewers who have logged in; what they met adds up."""
+
+    def __init__(self, var: Path, database: str, size: int):
+        self.size = size
+        self.answers: list[float] = []  # ms
+        self.nexts: list[float] = []  # ms
+        self.cpu = self.database_cpu = self.hurried_cpu = 0.0  # seconds
+        self.hurried = 0
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "reviewdesk.settings",
+            "REVIEWDESK_VAR": str(var),
+            "DATABASE_URL": database,
+            "CELERY_BROKER_URL": f"filesystem://{var}/queue",
+        }
+        var.mkdir()
+        fill = [sys.executable, "-m", "benchmarks.reviewing", "fill", str(size)]
+        subprocess.run(fill, cwd=ROOT, env=environment, check=True)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.web = subprocess.Popen(_web(port), cwd=ROOT, env=environment)
+        try:
+            base = f"http://127.0.0.1:{port}"
+            _await(base)
+            self.processes = [psutil.Process(self.web.pid), *psutil.Process(self.web.pid).children()]
+            self.pool = ThreadPoolExecutor(REVIEWERS)
+            self.reviewers = list(self.pool.map(lambda n: Reviewer(base, f"bench{n}"), range(REVIEWERS)))
+        except BaseException:
+            self.stop()
+            raise
+
+    def measure(self) -> None:
+        """One round: answers with thinking, the next item alone, answers without thinking."""
+        list(self.pool.map(lambda r: [r.answer() for _ in range(3)], self.reviewers))  # warm
+        before, database_before = _cpu(self.processes), _database_cpu()
+        self.answers += self._together(Reviewer.answer, SECONDS)
+        self.cpu += _cpu(self.processes) - before
+        self.database_cpu += _database_cpu() - database_before
+        self.nexts += self._together(Reviewer.next, SECONDS / 3)
+        before = _cpu(self.processes)
         for _ in range(HURRIED):
-            reviewers[0].answer()
-        hurried = (_cpu(processes) - before) / HURRIED * 1000
-    finally:
-        web.terminate()
-        web.wait()
-    cuts = quantiles(answers, n=20)
-    return {
-        "p50": cuts[9],
-        "p95": cuts[18],
-        "next": quantiles(nexts, n=20)[18],
-        "hurried": hurried,
-        "cpu": cpu / len(answers) * 1000,
-        "database": database_cpu / len(answers) * 1000,
-    }
+            self.reviewers[0].answer()
+        self.hurried_cpu += _cpu(self.processes) - before
+        self.hurried += HURRIED
+
+    def _together(self, act: Callable[[Reviewer], float], seconds: float) -> list[float]:
+        until = time.perf_counter() + seconds
+        times = self.pool.map(lambda r: list(_work(lambda: act(r), until)), self.reviewers)
+        return [ms for some in times for ms in some]
+
+    def figures(self) -> dict[str, float]:
+        """In milliseconds."""
+        cuts = quantiles(self.answers, n=20)
+        return {
+            "p50": cuts[9],
+            "p95": cuts[18],
+            "next": quantiles(self.nexts, n=20)[18],
+            "hurried": self.hurried_cpu / self.hurried * 1000,
+            "cpu": self.cpu / len(self.answers) * 1000,
+            "database": self.database_cpu / len(self.answers) * 1000,
+        }
+
+    def stop(self) -> None:
+        self.web.terminate()
+        self.web.wait()
 
 
 def _web(port: int) -> list[str]:
