@@ -141,12 +141,12 @@ class Desk:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
+        self.pool = ThreadPoolExecutor(REVIEWERS)
         self.web = subprocess.Popen(_web(port), cwd=ROOT, env=environment)
         try:
             base = f"http://127.0.0.1:{port}"
             _await(base)
             self.processes = [psutil.Process(self.web.pid), *psutil.Process(self.web.pid).children()]
-            self.pool = ThreadPoolExecutor(REVIEWERS)
             self.reviewers = list(self.pool.map(lambda n: Reviewer(base, f"bench{n}"), range(REVIEWERS)))
         except BaseException:
             self.stop()
@@ -184,6 +184,7 @@ class Desk:
         }
 
     def stop(self) -> None:
+        self.pool.shutdown()
         self.web.terminate()
         self.web.wait()
 

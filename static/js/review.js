@@ -161,7 +161,7 @@ const nextEmail = () => window.htmx.ajax("POST", "/review/next/", { target: "#re
 async function takeAgain() {
   const answer = await post(panel.querySelector(".review").dataset.claim);
   if (!answer.ok) return toast(answer.data.message, { level: "error", action: { label: "Next email", run: nextEmail } });
-  for (const field of panel.querySelectorAll("input[name=lease]")) field.value = answer.data.lease;
+  form().lease.value = answer.data.lease;
   showLease(answer.data.shown);
   toast("It is yours again; your answer is still here.");
 }
