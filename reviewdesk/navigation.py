@@ -9,6 +9,7 @@ from classifier.accuracy.alerts import current_alerts
 from classifier.models import Thread
 from classifier.review.queries import open_count
 from responses.inbox.access import threads_for
+from responses.inbox.queries import undoable
 from reviewdesk.people.models import ADMIN, AGENT, REVIEWER
 from reviewdesk.switches.queries import paused
 
@@ -64,5 +65,12 @@ def rail(request: HttpRequest) -> dict:
         for label, name, key, roles in PLACES
         if user.roles & set(roles)
     ]
+    can_undo = undoable(user) if AGENT in user.roles else []
     alerts = [] if ADMIN not in user.roles or request.path.startswith(reverse("accuracy")) else current_alerts.get()
-    return {"rail": places, "paused": paused(), "accuracy_alerts": alerts, "settings_tabs": SETTINGS_TABS}
+    return {
+        "rail": places,
+        "paused": paused(),
+        "accuracy_alerts": alerts,
+        "settings_tabs": SETTINGS_TABS,
+        "undoable": can_undo,
+    }

@@ -1,43 +1,66 @@
-"""Full-text search over emails: FTS5 on SQLite, tsvector on PostgreSQL."""
+"""Full-text search: FTS5 on SQLite, tsvector on PostgreSQL. A migration makes each index."""
 
 import re
+from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from classifier.models import Email
+from classifier.models import Customer, Email
 
 _WORD = re.compile(r"\w+")
 _MAX_WORDS = 12
 
 
-def index_email(email: Email) -> None:
-    """Add a stored email to the index, in the caller's transaction. PostgreSQL indexes by itself."""
-    if connection.vendor == "sqlite":
+@dataclass(frozen=True)
+class TextIndex:
+    """A full-text index over text columns of one table: an external-content FTS5 table called `name`, or an
+    expression index on PostgreSQL, where `document` is that expression."""
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    document: str
+
+    def add(self, pk: int, *texts: str) -> None:
+        """Add a stored row, in the caller's transaction. PostgreSQL indexes by itself."""
+        if connection.vendor != "sqlite":
+            return
+        places = ", ".join(["%s"] * (len(texts) + 1))
         with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO email_search(rowid, subject, body) VALUES (%s, %s, %s)",
-                [email.pk, email.subject, email.body],
-            )
+            cursor.execute(f"INSERT INTO {self.name}(rowid, {', '.join(self.columns)}) VALUES ({places})", [pk, *texts])
 
-
-def matching(text: str, *, prefix: str = "") -> Q:
-    """Emails in which every word of `text` begins a word, or whose sender's name or address holds it.
-
-    `prefix` is the path to the email from the model that is filtered, such as `latest_email__`.
-    """
-    words = _WORD.findall(text)[:_MAX_WORDS]
-    sender = Q(**{f"{prefix}customer__address__icontains": text}) | Q(**{f"{prefix}customer__name__icontains": text})
-    if not words:
-        return sender
-    if connection.vendor == "sqlite":
-        query = " ".join(f'"{word}"*' for word in words)
-        found = RawSQL("SELECT rowid FROM email_search WHERE email_search MATCH %s", [query])
-    else:
-        found = RawSQL(
-            "SELECT id FROM classifier_email WHERE to_tsvector('simple', subject || ' ' || left(body, 200000))"
-            " @@ to_tsquery('simple', %s)",
-            [" & ".join(f"{word}:*" for word in words)],
+    def ids_matching(self, text: str) -> RawSQL | None:
+        """Ids of the rows in which every word of `text` begins a word; None where `text` holds no word."""
+        words = _WORD.findall(text)[:_MAX_WORDS]
+        if not words:
+            return None
+        if connection.vendor == "sqlite":
+            query = " ".join(f'"{word}"*' for word in words)
+            return RawSQL(f"SELECT rowid FROM {self.name} WHERE {self.name} MATCH %s", [query])
+        query = " & ".join(f"{word}:*" for word in words)
+        return RawSQL(
+            f"SELECT id FROM {self.table} WHERE to_tsvector('simple', {self.document}) @@ to_tsquery('simple', %s)",
+            [query],
         )
-    return Q(**{f"{prefix}pk__in": found}) | sender
+
+    def filter(self, rows: QuerySet, text: str) -> QuerySet:
+        ids = self.ids_matching(text)
+        return rows.none() if ids is None else rows.filter(pk__in=ids)
+
+
+EMAILS = TextIndex("email_search", "classifier_email", ("subject", "body"), "subject || ' ' || left(body, 200000)")
+
+
+def index_email(email: Email) -> None:
+    """Add a stored email to the index, in the caller's transaction."""
+    EMAILS.add(email.pk, email.subject, email.body)
+
+
+def emails_matching(text: str) -> Q:
+    """Emails in which every word of `text` begins a word, or whose sender's name or address holds it."""
+    senders = Customer.objects.filter(Q(address__icontains=text) | Q(name__icontains=text))
+    by_sender = Q(customer__in=senders)
+    ids = EMAILS.ids_matching(text)
+    return by_sender if ids is None else Q(pk__in=ids) | by_sender

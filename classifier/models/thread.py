@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from classifier.models.mailbox import Mailbox
 
@@ -45,6 +46,10 @@ class Thread(models.Model):
 
     def __str__(self) -> str:
         return self.subject or "(no subject)"
+
+    @property
+    def is_snoozed(self) -> bool:
+        return self.snoozed_until is not None and self.snoozed_until > timezone.now()
 
     @property
     def tag_list(self) -> list[str]:

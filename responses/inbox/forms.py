@@ -1,8 +1,10 @@
 """What the inbox sends, and the filters of its URL."""
 
 from functools import cached_property
+from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 
 from classifier.models import Department, EmailType, Thread
 from responses.inbox.threads import SNOOZES
@@ -18,7 +20,7 @@ class FilterForm(forms.Form):
             ("ready", "Draft ready"),
             ("unsent", "Not sent"),
             ("answered", "Answered"),
-            ("snoozed", "Put off"),
+            ("snoozed", "Snoozed"),
             ("closed", "Closed"),
             ("all", "All"),
         ],
@@ -30,7 +32,9 @@ class FilterForm(forms.Form):
     type = forms.ChoiceField(choices=[("", "All types"), *EmailType.choices], required=False)
     subtype = forms.CharField(max_length=80, required=False)
     tag = forms.CharField(max_length=30, required=False)
-    assignee = forms.ChoiceField(choices=[("", "Anybody's"), ("me", "Mine"), ("nobody", "Nobody's")], required=False)
+    assignee = forms.ChoiceField(
+        choices=[("", "Anyone"), ("me", "Assigned to me"), ("nobody", "Unassigned")], required=False
+    )
     confidence = forms.ChoiceField(
         choices=[("", "Any confidence"), ("low", "Under 0.5"), ("high", "0.5 and over"), ("verified", "Verified")],
         required=False,
@@ -71,12 +75,25 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=500)
 
 
-class DraftForm(forms.Form):
-    version = forms.IntegerField()
+class ReplyTextForm(forms.Form):
+    """A reply as it stands in its field."""
+
     body = forms.CharField(required=False, strip=False)
     cc = forms.CharField(max_length=2_000, required=False)
     bcc = forms.CharField(max_length=2_000, required=False)
     closes = forms.BooleanField(required=False)
+
+
+class DraftForm(ReplyTextForm):
+    version = forms.IntegerField()
+
+
+class ResolveForm(ReplyTextForm):
+    """`draft` and `version`: the other text as the person saw it; empty where the draft is gone."""
+
+    draft = forms.IntegerField(required=False)
+    version = forms.IntegerField(required=False)
+    keep = forms.ChoiceField(choices=[("mine", "mine"), ("theirs", "theirs")])
 
 
 class AssignForm(forms.Form):
@@ -97,7 +114,13 @@ class TagsForm(forms.Form):
 
 
 class MergeForm(forms.Form):
-    into = forms.ModelChoiceField(Thread.objects.all())
+    """`threads`: those that the person may merge."""
+
+    into = forms.ModelChoiceField(Thread.objects.none())
+
+    def __init__(self, data: Any, *, threads: QuerySet[Thread]):
+        super().__init__(data)
+        self.fields["into"].queryset = threads  # type: ignore[attr-defined]
 
 
 class NoteForm(forms.Form):

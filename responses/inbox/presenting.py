@@ -12,8 +12,10 @@ from classifier.models import Email, Thread
 from ml.quoting import SplitText, split_quoted
 from ml.tokenizing import email_text
 from responses.drafting.grounding import Evidence, Passage, bare, sentences_of
+from responses.inbox.access import emails_for, notes_for, outgoing_for
 from responses.inbox.queries import canned_replies, earlier_drafts, left_over, reply_state, unsettled
 from responses.models import Draft, Note, OutgoingMessage
+from reviewdesk.people.models import User
 
 MAX_SHOWN = 50_000
 MAX_TURNS = 50
@@ -40,18 +42,21 @@ class Turn:
     note: Note | None = None
 
 
-def present_thread(thread: Thread) -> list[Turn]:
-    """The last 50 emails, what was sent and the notes, oldest first."""
-    emails = thread.emails.select_related("customer", "department").prefetch_related("attachments")
+def present_thread(thread: Thread, user: User) -> list[Turn]:
+    """The last 50 emails, what was sent and the notes that `user` may see, oldest first."""
+    emails = (
+        emails_for(user).filter(thread=thread).select_related("customer", "department").prefetch_related("attachments")
+    )
     came = [
         Turn(e.received_at, e, split_quoted(e.body[:MAX_SHOWN])) for e in emails.order_by("-received_at")[:MAX_TURNS]
     ]
-    sent = OutgoingMessage.objects.filter(email__thread=thread, status=OutgoingMessage.Status.SENT)
+    sent = outgoing_for(user).filter(email__thread=thread, status=OutgoingMessage.Status.SENT)
     left = [
         Turn(m.sent_at or m.changed_at, reply=m)
         for m in sent.select_related("approved_by", "draft", "email").prefetch_related(*FILES)
     ]
-    notes = [Turn(n.created_at, note=n) for n in thread.notes.select_related("author").order_by("-pk")[:MAX_TURNS]]
+    written = notes_for(user).filter(thread=thread).select_related("author")
+    notes = [Turn(n.created_at, note=n) for n in written.order_by("-pk")[:MAX_TURNS]]
     return sorted([*came, *left, *notes], key=lambda turn: turn.at)
 
 
@@ -112,7 +117,7 @@ def everybody(email: Email) -> str:
     return ", ".join(a for _, a in getaddresses([email.to]) if a and "@" in a and a.lower() not in ours)
 
 
-def reply_context(email: Email) -> dict[str, Any]:
+def reply_context(email: Email, user: User) -> dict[str, Any]:
     """What the reply pane shows."""
     state = reply_state(email)
     shown = state.draft and state.draft.backend != "person"
@@ -121,7 +126,7 @@ def reply_context(email: Email) -> dict[str, Any]:
         "grounding": present_grounding(state.draft) if shown and state.draft else None,
         "earlier": earlier_drafts(email),
         "everybody": everybody(email),
-        "left_over": left_over(email),
-        "unsettled": unsettled(email),
+        "left_over": left_over(email, user),
+        "unsettled": unsettled(email, user),
         "canned": canned_replies(email),
     }

@@ -8,10 +8,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from classifier.intake.search import matching
 from classifier.models import Email, Thread
-from responses.inbox.access import threads_for
+from responses.inbox.access import drafts_for, outgoing_for, threads_for
 from responses.inbox.forms import FilterForm
+from responses.inbox.search import threads_matching
 from responses.models import Document, Draft, DraftJob, OutgoingMessage
 from reviewdesk.people.models import User
 
@@ -30,12 +30,11 @@ class Page:
     after: str
 
 
-def filtered(filters: FilterForm, user: User | None = None) -> QuerySet[Thread]:
-    """Threads that pass the filters of the URL; a filter that is not valid is left out. `user` is who "mine" means."""
+def filtered(filters: FilterForm, user: User) -> QuerySet[Thread]:
+    """Threads that `user` may see and that pass the filters of the URL; a filter that is not valid is left out."""
     f = filters.values
-    seen = threads_for(user) if user else Thread.objects.all()
-    threads = seen.filter(latest_email__isnull=False)
-    threads = _by_status(threads, f.get("status") or "open")
+    threads = threads_for(user).filter(latest_email__isnull=False)
+    threads = _by_status(threads, f.get("status") or "open", user)
     if f.get("department"):
         threads = threads.filter(latest_email__department=f["department"])
     if f.get("type"):
@@ -53,16 +52,16 @@ def filtered(filters: FilterForm, user: User | None = None) -> QuerySet[Thread]:
     if f.get("tag"):
         threads = threads.filter(tags__contains=f"|{f['tag'].lower()}|")
     if f.get("q"):
-        threads = threads.filter(matching(f["q"], prefix="latest_email__"))
+        threads = threads.filter(threads_matching(f["q"], user))
     return threads
 
 
-def _by_status(threads: QuerySet[Thread], status: str) -> QuerySet[Thread]:
+def _by_status(threads: QuerySet[Thread], status: str, user: User) -> QuerySet[Thread]:
     if status == "ready":
         ready = Draft.objects.filter(email=OuterRef("latest_email"), status=Draft.Status.READY)
         return threads.filter(Exists(ready), status=Thread.Status.OPEN)
     if status == "unsent":
-        return threads.filter(Exists(_unsent()))
+        return threads.filter(Exists(_unsent(user)))
     if status == "snoozed":
         return threads.filter(snoozed_until__gt=timezone.now())
     if status == Thread.Status.OPEN:
@@ -78,13 +77,13 @@ def earlier_threads(thread: Thread, user: User) -> list[Thread]:
     return list(others.select_related("latest_email__subtype").order_by("-last_message_at")[:EARLIER])
 
 
-def _unsent() -> QuerySet[OutgoingMessage]:
+def _unsent(user: User) -> QuerySet[OutgoingMessage]:
     """Replies of a thread that did not leave, or of which nobody knows."""
     lost = (OutgoingMessage.Status.FAILED, OutgoingMessage.Status.UNKNOWN)
-    return OutgoingMessage.objects.filter(email__thread=OuterRef("pk"), status__in=lost)
+    return outgoing_for(user).filter(email__thread=OuterRef("pk"), status__in=lost)
 
 
-def page_of(filters: FilterForm, *, after: str = "", user: User | None = None) -> Page:
+def page_of(filters: FilterForm, *, user: User, after: str = "") -> Page:
     """Keyset pagination by (last message, id)."""
     threads = filtered(filters, user).order_by("-last_message_at", "-id")
     moment, _, last = after.rpartition("_")
@@ -92,14 +91,21 @@ def page_of(filters: FilterForm, *, after: str = "", user: User | None = None) -
         at = parse_datetime(moment)
         if at is not None:
             threads = threads.filter(Q(last_message_at__lt=at) | Q(last_message_at=at, id__lt=int(last)))
-    ready = Draft.objects.filter(email=OuterRef("latest_email"), status=Draft.Status.READY)
-    rows = list(
-        threads.select_related("customer", "assignee", "latest_email__department", "latest_email__subtype").annotate(
-            has_draft=Exists(ready), unsent=Exists(_unsent())
-        )[: PAGE + 1]
-    )
+    rows = list(_rows(threads, user)[: PAGE + 1])
     more = rows[PAGE - 1] if len(rows) > PAGE else None
     return Page(rows[:PAGE], f"{more.last_message_at.isoformat()}_{more.pk}" if more else "")
+
+
+def row_of(thread_id: int, user: User) -> Thread | None:
+    """One thread as the list shows it; None where `user` may not see it."""
+    return _rows(threads_for(user).filter(pk=thread_id, latest_email__isnull=False), user).first()
+
+
+def _rows(threads: QuerySet[Thread], user: User) -> QuerySet[Thread]:
+    ready = Draft.objects.filter(email=OuterRef("latest_email"), status=Draft.Status.READY)
+    return threads.select_related("customer", "assignee", "latest_email__department", "latest_email__subtype").annotate(
+        has_draft=Exists(ready), unsent=Exists(_unsent(user))
+    )
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,15 @@ class ReplyState:
         """A draft was asked for and will come without anybody doing anything."""
         return self.job is not None and self.job.done_at is None and not self.job.failed
 
+    @property
+    def progress(self) -> str:
+        """What a page has seen; while it stays the same, the page that asks again is told nothing new."""
+        if self.outgoing is not None and self.outgoing.status != OutgoingMessage.Status.SENT:
+            return self.outgoing.status
+        if self.job is not None and self.drafting:
+            return f"drafting-{self.job.attempts}-{len(self.job.partial)}"
+        return ""
+
 
 def earlier_drafts(email: Email) -> list[Draft]:
     """Drafts that were replaced or rejected, newest first; none without words."""
@@ -123,25 +138,31 @@ def earlier_drafts(email: Email) -> list[Draft]:
     return list(email.drafts.filter(status__in=past).exclude(body="").order_by("-pk")[:EARLIER])
 
 
-def left_over(email: Email) -> list[Draft]:
+def left_over(email: Email, user: User) -> list[Draft]:
     """Words that an agent wrote for an earlier email of the thread, and that never left."""
-    drafts = Draft.objects.filter(email__thread=email.thread_id, status__in=LIVE[:2], edited_by__isnull=False)
+    drafts = drafts_for(user).filter(email__thread=email.thread_id, status__in=LIVE[:2], edited_by__isnull=False)
     return list(drafts.exclude(email=email.pk).exclude(body="").select_related("edited_by").order_by("-pk")[:EARLIER])
 
 
-def unsettled(email: Email) -> list[OutgoingMessage]:
+def undoable(user: User) -> list[OutgoingMessage]:
+    """What `user` approved and can still take back, oldest first."""
+    approved = OutgoingMessage.objects.filter(approved_by=user, status=OutgoingMessage.Status.APPROVED)
+    return list(approved.filter(send_after__gt=timezone.now()).order_by("send_after")[:EARLIER])
+
+
+def unsettled(email: Email, user: User) -> list[OutgoingMessage]:
     """Replies to other emails of the thread that did not leave, or of which nobody knows."""
     lost = (OutgoingMessage.Status.FAILED, OutgoingMessage.Status.UNKNOWN)
-    found = OutgoingMessage.objects.filter(kind=REPLY, email__thread=email.thread_id, status__in=lost)
+    found = outgoing_for(user).filter(kind=REPLY, email__thread=email.thread_id, status__in=lost)
     return list(found.exclude(email=email.pk).select_related("approved_by", "email").order_by("-pk")[:EARLIER])
 
 
-def forwards(thread: Thread, *, just_sent: bool = False) -> list[OutgoingMessage]:
+def forwards(thread: Thread, user: User, *, just_sent: bool = False) -> list[OutgoingMessage]:
     """What is being passed on, or could not be, newest first; what has left stands among the turns.
 
     `just_sent`: that of the last minute too, for a page whose turns are older.
     """
-    found = OutgoingMessage.objects.filter(kind=OutgoingMessage.Kind.FORWARD, email__thread=thread)
+    found = outgoing_for(user).filter(kind=OutgoingMessage.Kind.FORWARD, email__thread=thread)
     shown = ~Q(status__in=(OutgoingMessage.Status.SENT, OutgoingMessage.Status.CANCELLED))
     if just_sent:
         shown |= Q(status=OutgoingMessage.Status.SENT, sent_at__gt=timezone.now() - timedelta(minutes=1))

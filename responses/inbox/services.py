@@ -1,6 +1,7 @@
 """What an agent does with a draft and a thread."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -49,6 +50,28 @@ def save_draft(
     if now.status not in EDITABLE:
         raise Conflict(f"This draft is {now.get_status_display().lower()} by now.", code="already_done")
     raise Conflict(f"{now.edited_by or 'Somebody'} has changed this draft since you opened it.", code="changed")
+
+
+def resolve_conflict(
+    *, email: Email, draft: Draft | None, version: int | None, keep_mine: bool, user: User, body: str, **copies: Any
+) -> None:
+    """Go on with one of two texts of a draft; the other one is stored among the earlier drafts.
+
+    `draft` and `version` are what the person saw of the other text. Raises Conflict when that has changed again.
+    """
+    with transaction.atomic():
+        if draft is None or draft.status not in EDITABLE or not keep_mine:
+            _store_aside(email, body, user)
+            return
+        _store_aside(email, draft.body, draft.edited_by)
+        save_draft(draft=draft, version=version or 0, body=body, user=user, **copies)
+
+
+def _store_aside(email: Email, body: str, author: User | None) -> None:
+    """Keep a text that lost its place, where `earlier_drafts` shows it."""
+    text = body.replace("\r\n", "\n")[:MAX_BODY]
+    if text.strip() and not email.drafts.filter(status=Draft.Status.REPLACED, body=text).exists():
+        Draft.objects.create(email=email, status=Draft.Status.REPLACED, body=text, backend="person", edited_by=author)
 
 
 def start_reply(*, email: Email, user: User) -> Draft:

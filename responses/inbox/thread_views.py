@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from responses.inbox import joining, threads
-from responses.inbox.access import emails_for, threads_for
+from responses.inbox.access import emails_for, threads_for, whole_threads_for
 from responses.inbox.forms import AssignForm, MergeForm, NoteForm, SnoozeForm, TagsForm
 from responses.inbox.views import again
 from reviewdesk.forms import checked
@@ -32,7 +32,7 @@ def thread_snooze(request: DeskRequest, pk: int) -> HttpResponse:
     thread = get_object_or_404(threads_for(request.user), pk=pk)
     until = threads.snooze(thread=thread, by=request.user, **checked(SnoozeForm(request.POST)))
     messages.info(
-        request, f"Put off until {timezone.localtime(until):%a %d %b, %H:%M}." if until else "Back in the inbox."
+        request, f"Snoozed until {timezone.localtime(until):%a %d %b, %H:%M}." if until else "Back in the inbox."
     )
     return again(request, pk)
 
@@ -68,8 +68,9 @@ def thread_presence(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def thread_merge(request: DeskRequest, pk: int) -> HttpResponse:
     """Move this thread into another one of the customer's."""
-    thread = get_object_or_404(threads_for(request.user), pk=pk)
-    into = checked(MergeForm(request.POST))["into"]
+    whole = whole_threads_for(request.user)
+    thread = get_object_or_404(whole, pk=pk)
+    into = checked(MergeForm(request.POST, threads=whole))["into"]
     joining.merge(thread=thread, into=into, by=request.user)
     messages.info(request, "Merged.")
     return _opened(request, into.pk)
@@ -79,7 +80,8 @@ def thread_merge(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def email_split(request: DeskRequest, pk: int) -> HttpResponse:
     """Give an email a thread of its own."""
-    email = get_object_or_404(emails_for(request.user).select_related("thread__mailbox", "customer"), pk=pk)
+    theirs = emails_for(request.user).filter(thread__in=threads_for(request.user))
+    email = get_object_or_404(theirs.select_related("thread__mailbox", "customer"), pk=pk)
     new = joining.split(email=email, by=request.user)
     messages.info(request, "It has a thread of its own now.")
     return _opened(request, new.pk)

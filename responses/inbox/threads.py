@@ -1,4 +1,4 @@
-"""What agents do with a thread as a whole: assign it, put it off, tag it, note something, see who else is there."""
+"""What agents do with a thread as a whole: assign it, snooze it, tag it, note something, see who else is there."""
 
 import re
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from classifier.models import Thread
 from responses.models import Note, Presence
+from responses.text_indexes import index_note
 from reviewdesk.audit.services import record
 from reviewdesk.errors import DeskError
 from reviewdesk.people.models import AGENT, User
@@ -69,7 +70,11 @@ def set_tags(*, thread: Thread, tags: Sequence[str], by: User) -> list[str]:
 def add_note(*, thread: Thread, text: str, by: User) -> Note:
     if not text.strip():
         raise DeskError("The note is empty.", fields={"text": ["is empty"]})
-    return Note.objects.create(thread=thread, author=by, text=text.strip()[:10_000])
+    department = thread.latest_email.department if thread.latest_email else None
+    with transaction.atomic():
+        note = Note.objects.create(thread=thread, author=by, department=department, text=text.strip()[:10_000])
+        index_note(note)
+    return note
 
 
 def note_presence(*, thread: Thread, user: User) -> list[str]:

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 
-from classifier.models import Thread
+from classifier.models import Department, Thread
 
 
 class Note(models.Model):
@@ -11,6 +11,13 @@ class Note(models.Model):
 
     thread = models.ForeignKey(Thread, models.CASCADE, related_name="notes")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    department = models.ForeignKey(
+        Department,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Where the thread was when it was written; who may not see that does not see the note.",
+    )
     text = models.TextField()
     created_at = models.DateTimeField(auto_now_add=True)
 

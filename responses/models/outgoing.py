@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from classifier.models import Attachment, Email
 from responses.models.draft import Draft, DraftAttachment
@@ -65,6 +66,11 @@ class OutgoingMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} ({self.status})"
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it can still be taken back; 0 once it may leave."""
+        return round(max(0.0, (self.send_after - timezone.now()).total_seconds()), 1)
 
     @property
     def files(self) -> Sequence[Attachment | DraftAttachment]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from classifier.models import Email, Mailbox
 from responses.models import OutgoingMessage
 from responses.sending.services import addresses, sender_of
+from responses.text_indexes import index_outgoing
 from reviewdesk.audit.services import record
 from reviewdesk.errors import DeskError
 from reviewdesk.people.models import User
@@ -44,6 +45,7 @@ def forward(
             with_files=with_files,
             send_after=timezone.now() + timedelta(seconds=settings.UNDO_SECONDS),
         )
+        index_outgoing(message)
         record(action="forward", target=email, actor=user, outgoing=message.pk, to=[*whom, *copies, *blind])
     return message
 

@@ -18,6 +18,7 @@ from abtests.services import Metric, record_outcome
 from classifier.models import Email, Thread, ThreadReference
 from responses.figures.queries import changed
 from responses.models import Draft, OutgoingMessage
+from responses.text_indexes import index_outgoing
 from reviewdesk.audit.services import record
 from reviewdesk.errors import Conflict, DeskError
 from reviewdesk.people.models import User
@@ -52,6 +53,7 @@ def approve(*, draft: Draft, version: int, user: User) -> OutgoingMessage:
     """
     email = Email.objects.select_related("mailbox__department", "customer", "thread").get(pk=draft.email_id)
     newer = email.thread.emails.filter(received_at__gt=email.received_at, automatic="", customer=email.customer)
+    newer = newer.filter(department=email.department_id)  # what was moved away is answered there
     if newer.exists():
         raise Conflict("The customer has written again since this was drafted. Answer the newer email.", code="stale")
     try:
@@ -65,6 +67,7 @@ def approve(*, draft: Draft, version: int, user: User) -> OutgoingMessage:
             body = without_source_numbers(draft.body, list(draft.sources.values_list("number", flat=True))).strip()
             _check_sendable(email, draft, body)
             message = _outgoing(email, draft, body, user)
+            index_outgoing(message)
             record(action="approve reply", target=email, actor=user, outgoing=message.pk)
     except IntegrityError:
         raise Conflict("This reply is on its way already.", code="already_done") from None

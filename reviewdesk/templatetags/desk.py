@@ -1,8 +1,10 @@
 """Small helpers of the templates."""
 
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from django import template
+from django.http import QueryDict
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
@@ -62,8 +64,16 @@ def measured(value: float | None, metric: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def query(context: dict, **changes: object) -> str:
-    """The page's query string with some parameters changed; empty ones are left out."""
-    params = context["request"].GET.copy()
+    """The page's query string with some parameters changed; empty ones are left out.
+
+    In a fragment it is the query string of the page that the fragment stands in.
+    """
+    request = context["request"]
+    htmx = getattr(request, "htmx", None)
+    if htmx and htmx.current_url:
+        params = QueryDict(urlsplit(htmx.current_url).query, mutable=True)
+    else:
+        params = request.GET.copy()
     params.pop("after", None)
     for key, value in changes.items():
         params.pop(key, None)

@@ -3,25 +3,45 @@
 const typing = (element) => element.matches("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]");
 export const dialogOpen = () => document.querySelector("dialog[open]");
 
-/** Show a line at the bottom right; `action` is {label, run}. Errors stay until dismissed. */
+const TOAST_MS = 6_000;
+const ERROR_MS = 20_000; // long enough to read; an error never covers the page for good
+
+/** Show a line at the top; `action` is {label, run}. The same text is shown once. */
 export function toast(text, { level = "info", action = null } = {}) {
+  const stack = document.getElementById("toasts");
+  for (const shown of stack.querySelectorAll(".toast")) if (shown.dataset.text === text) shown.remove();
   const box = document.createElement("p");
   box.className = "toast";
   box.dataset.level = level;
+  box.dataset.text = text;
   box.append(text);
-  const button = (label, run) => {
-    const b = Object.assign(document.createElement("button"), { type: "button", textContent: label });
-    b.addEventListener("click", () => { box.remove(); run?.(); });
-    box.append(b);
-  };
-  if (action) button(action.label, action.run);
-  if (level === "error") button("Dismiss");
-  document.getElementById("toasts").append(box);
-  if (level !== "error") setTimeout(() => box.remove(), 6000);
+  if (action) box.append(toastButton(box, action.label, action.run));
+  if (level === "error") box.append(toastButton(box, "Dismiss"));
+  stack.append(box);
+  expire(box);
   return box;
 }
 
+function toastButton(box, label, run) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+  button.addEventListener("click", () => {
+    box.remove();
+    run?.();
+  });
+  return button;
+}
+
+/** Remove a toast when its time is over, but not while somebody points at it. */
+function expire(box) {
+  if (box.dataset.expires) return;
+  box.dataset.expires = "yes";
+  const remove = () => (box.matches(":hover, :focus-within") ? setTimeout(remove, 1_000) : box.remove());
+  setTimeout(remove, box.dataset.level === "error" ? ERROR_MS : TOAST_MS);
+}
+
 export const csrf = () => document.querySelector("meta[name=csrf-token]").content;
+
+const LOGGED_OUT = "You are logged out. What you typed is still here: log in in another tab, then save again.";
 
 /** POST a form's worth of fields; resolves to {ok, status, data}, status 0 when the server is out of reach. */
 export async function post(url, fields = {}) {
@@ -31,10 +51,11 @@ export async function post(url, fields = {}) {
       body: new URLSearchParams(fields),
       headers: { "X-CSRFToken": csrf(), Accept: "application/json" },
     });
+    if (response.redirected) return { ok: false, status: 401, data: { message: LOGGED_OUT } };
     const data = await response.json().catch(() => ({ message: `The server answered ${response.status}.` }));
-    return { ok: response.ok && !response.redirected, status: response.status, data };
+    return { ok: response.ok, status: response.status, data };
   } catch {
-    return { ok: false, status: 0, data: { message: "The desk is out of reach." } };
+    return { ok: false, status: 0, data: { message: "The desk cannot be reached." } };
   }
 }
 
@@ -120,7 +141,9 @@ function run(name, event) {
   const own = pageKeys.get(name);
   if (own) { if (own(event) !== false) event.preventDefault(); return; }
   if (name.length !== 1) return;
-  const button = document.querySelector(`main [data-key="${CSS.escape(name)}"]:not([disabled])`);
+  const key = `[data-key="${CSS.escape(name)}"]:not([disabled])`;
+  // What was just done comes first: a toast that offers to take it back, the newest one.
+  const button = [...document.querySelectorAll(`#toasts ${key}`)].at(-1) ?? document.querySelector(`main ${key}`);
   if (button) { event.preventDefault(); button.click(); }
 }
 
@@ -132,7 +155,7 @@ document.body.addEventListener("htmx:responseError", (event) => {
   toast(message, { level: "error" });
 });
 document.body.addEventListener("htmx:sendError", () => {
-  toast("The desk is out of reach; what you wrote is kept here. Try again in a moment.", { level: "error" });
+  toast("The desk cannot be reached. What you typed is still here; try again in a moment.", { level: "error" });
 });
 // What a person has opened stays open when the server sends the fragment again.
 document.body.addEventListener("htmx:beforeSwap", (event) => {
@@ -140,6 +163,100 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (!open.length) return;
   document.body.addEventListener("htmx:afterSwap", () => { for (const id of open) document.getElementById(id)?.setAttribute("open", ""); }, { once: true });
 });
-const expire = () => { for (const shown of document.querySelectorAll("#toasts .toast:not([data-level=error])")) setTimeout(() => shown.remove(), 6000); };
-document.body.addEventListener("htmx:oobAfterSwap", expire);
-expire();
+
+// --- typed text survives every swap ----------------------------------------------------------
+const TEXT_FIELD = "textarea, input:not([type=hidden], [type=file], [type=radio], [type=checkbox], [type=submit])";
+const textFields = (root) => [...root.querySelectorAll(TEXT_FIELD)];
+const fieldKey = (field) => `${field.form?.getAttribute("action")} ${field.name}`;
+
+/** Whether a field holds something that the server does not have. */
+export function isUnsaved(field) {
+  return field.type === "checkbox" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
+}
+
+/** Whether somebody is typing in `root`, has typed there, or has a dialog open. */
+export function isBusy(root) {
+  if (dialogOpen()) return true;
+  return textFields(root).some((field) => field === document.activeElement || isUnsaved(field));
+}
+
+/** What is typed in `root`, to be put back once `root` has been replaced; `sent` is the form that was submitted. */
+function typedIn(root, sent) {
+  const focused = document.activeElement;
+  return textFields(root)
+    .filter((field) => field.form !== sent && (isUnsaved(field) || field === focused))
+    .map((field) => ({
+      key: fieldKey(field),
+      value: isUnsaved(field) ? field.value : null,
+      base: field.defaultValue,
+      selection: field === focused ? [field.selectionStart, field.selectionEnd] : null,
+    }));
+}
+
+function putBack(root, typed) {
+  for (const { key, value, base, selection } of typed) {
+    const field = textFields(root).find((other) => fieldKey(other) === key);
+    if (!field) continue;
+    if (value !== null) {
+      field.value = value;
+      field.dispatchEvent(new CustomEvent("typed-text-kept", { bubbles: true, detail: { base } }));
+    }
+    if (selection) {
+      field.focus({ preventScroll: true });
+      try { field.setSelectionRange(...selection); } catch { /* an email field has no selection */ }
+    }
+  }
+}
+
+// A poll waits while somebody types. Any other swap puts the typed text back.
+document.body.addEventListener("htmx:confirm", (event) => {
+  const { elt, target } = event.detail;
+  if ("poll" in elt.dataset && target && isBusy(target)) event.preventDefault();
+});
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, requestConfig, shouldSwap } = event.detail;
+  if (!shouldSwap) return;
+  if ("poll" in requestConfig.elt.dataset && isBusy(target)) {
+    event.detail.shouldSwap = false;
+    return;
+  }
+  const chosen = requestConfig.triggeringEvent?.submitter; // a button may replace the typed text on purpose
+  const typed = typedIn(target, requestConfig.elt.closest("form"));
+  if (!typed.length || "replacesTyped" in (chosen?.dataset ?? {})) return;
+  const restore = (swapped) => {
+    if (swapped.detail.target !== target) return;
+    document.body.removeEventListener("htmx:afterSwap", restore);
+    putBack(target, typed);
+  };
+  document.body.addEventListener("htmx:afterSwap", restore);
+});
+
+// --- countdowns, and toasts from the server ----------------------------------------------------
+const deadlines = new WeakMap();
+
+/** Seconds left of a `data-countdown`, which is the seconds left when it arrived: clocks need not agree. */
+function secondsLeft(place) {
+  if (!deadlines.has(place)) deadlines.set(place, performance.now() + Number(place.dataset.countdown) * 1000);
+  return Math.ceil((deadlines.get(place) - performance.now()) / 1000);
+}
+setInterval(() => {
+  for (const place of document.querySelectorAll("[data-countdown]")) {
+    const left = secondsLeft(place);
+    place.textContent = left > 0 ? `${left} s` : "a moment";
+    if (left <= 0) place.closest(".toast")?.remove();
+  }
+}, 250);
+
+const expireAll = () => {
+  for (const shown of document.querySelectorAll("#toasts .toast:not(:has([data-countdown]))")) expire(shown);
+};
+document.body.addEventListener("htmx:oobAfterSwap", expireAll);
+expireAll();
+
+// --- a reply or a forwarded email taken back, wherever its thread is ------------------------------
+document.body.addEventListener("message-taken-back", ({ detail }) => {
+  document.getElementById(`undo-${detail.message}`)?.remove();
+  const place = document.querySelector(detail.place);
+  if (place) htmx.ajax("GET", detail.fragment, { target: place });
+  else toast(detail.text, { action: { label: "Open it", run: () => location.assign(detail.page) } });
+});

@@ -1,11 +1,13 @@
 // The inbox: moving through the list, autosave, approve and send.
-import { dialogOpen, onKey, post, toast } from "./desk.js";
+import { isUnsaved, onKey, post, toast } from "./desk.js";
 
 const QUIET_MS = 800; // how long the typing must rest before it is saved
+const LONGEST_MS = 4_000; // how long text may stay unsaved while somebody types without a rest
+const RETRY_MS = 3_000;
+const inbox = document.getElementById("inbox");
 const slot = document.getElementById("thread");
 const rows = () => [...document.querySelectorAll(".thread-row")];
 const form = () => document.getElementById("draft-form");
-const words = (of) => [of.body.value, of.cc.value, of.bcc.value, of.closes.checked].join("\u001f");
 
 // --- the list ------------------------------------------------------------------------------
 function openRow(by) {
@@ -13,8 +15,11 @@ function openRow(by) {
   const at = all.findIndex((row) => row.getAttribute("aria-current") === "true");
   const row = all[Math.max(0, Math.min(all.length - 1, at + by))];
   if (!row || row === all[at]) return;
-  row.scrollIntoView({ block: "nearest" });
   row.querySelector("a").click();
+}
+
+function showCurrentRow() {
+  document.querySelector(".thread-row[aria-current=true]")?.scrollIntoView({ block: "nearest" });
 }
 
 document.addEventListener("click", (event) => {
@@ -22,6 +27,19 @@ document.addEventListener("click", (event) => {
   if (!link) return;
   rows().forEach((row) => row.removeAttribute("aria-current"));
   link.closest(".thread-row").setAttribute("aria-current", "true");
+  showCurrentRow();
+});
+
+// On a phone one pane is shown at a time: the list, the thread or the reply.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("button[data-pane], a[data-pane]");
+  if (!opener) return;
+  event.preventDefault();
+  inbox.dataset.pane = opener.dataset.pane;
+  if (opener.dataset.pane === "list") showCurrentRow();
+});
+slot.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.requestConfig.elt.closest(".thread-row")) inbox.dataset.pane = "thread";
 });
 
 document.getElementById("filters").addEventListener("change", (event) => event.currentTarget.requestSubmit());
@@ -43,6 +61,8 @@ document.querySelector("[data-commands]").addEventListener("click", () => {
 // --- the draft -----------------------------------------------------------------------------
 let timer = null;
 let saving = null;
+let unsavedSince = null;
+let lastSaved = null; // the body that the server took from this page last
 
 function say(text, bad = false) {
   const place = document.getElementById("draft-saved");
@@ -51,50 +71,107 @@ function say(text, bad = false) {
   place.classList.toggle("error", bad);
 }
 
-/** Save what stands in the field, one request at a time; what is typed meanwhile is saved next. */
-async function save() {
+const draftFields = (of) => [of.body, of.cc, of.bcc, of.closes];
+const isUnsavedDraft = (of) => draftFields(of).some(isUnsaved);
+const values = (of) => ({ body: of.body.value, cc: of.cc.value, bcc: of.bcc.value, ...(of.closes.checked && { closes: "on" }) });
+const conflictOpen = () => Boolean(document.getElementById("draft-conflict")?.childElementCount);
+
+/** The server has these values now: what differs from them is unsaved. */
+function noteSaved(of, { body, cc, bcc, closes }) {
+  of.body.defaultValue = body;
+  of.cc.defaultValue = cc;
+  of.bcc.defaultValue = bcc;
+  of.closes.defaultChecked = Boolean(closes);
+}
+
+/** Save the draft, one request at a time; what is typed meanwhile is saved next. Resolves to whether it is saved. */
+async function save(draft = form()) {
   clearTimeout(timer);
-  if (saving) { await saving; }
-  const mine = form();
-  if (!mine || words(mine) === mine.dataset.saved) return true;
-  const now = words(mine);
+  while (saving) await saving;
+  if (!draft || !isUnsavedDraft(draft)) return true;
+  if (draft.isConnected && conflictOpen()) {
+    say("not saved: choose which text to keep", true);
+    return false;
+  }
+  const sent = values(draft);
+  unsavedSince = null;
   say("saving…");
-  saving = post(mine.dataset.save, { version: mine.version.value, body: mine.body.value, cc: mine.cc.value, bcc: mine.bcc.value, ...(mine.closes.checked && { closes: "on" }) });
-  const answer = await saving;
+  saving = post(draft.dataset.save, { version: draft.version.value, ...sent });
+  const { ok, status, data } = await saving;
   saving = null;
-  if (answer.ok) {
-    mine.version.value = answer.data.version;
-    mine.dataset.saved = now;
-    if (mine.isConnected) say(`saved ${answer.data.saved_at}`);
+  if (ok) {
+    lastSaved = sent.body;
+    for (const of of [draft, form()]) { // the panel may have been replaced meanwhile
+      if (of?.dataset.save !== draft.dataset.save) continue;
+      of.version.value = Math.max(of.version.value, data.version);
+      noteSaved(of, sent);
+    }
+    if (draft.isConnected) say(isUnsavedDraft(draft) ? "not saved yet" : `saved ${data.saved_at}`);
     htmx.trigger(document.body, "draft-saved");
     return true;
   }
-  if (mine.isConnected) say("not saved", true);
-  if (answer.status === 0) timer = setTimeout(save, 3000); // kept in the field; tried again
-  else toast(answer.data.message, { level: "error", action: { label: "Show theirs", run: () => location.reload() } });
+  if (draft.isConnected) say("not saved", true);
+  if (status === 0 || status >= 502) timer = setTimeout(save, RETRY_MS, draft); // still in the field; tried again
+  else if (status === 409 && draft.isConnected) await showConflict(draft);
+  else toast(data.message, { level: "error" });
   return false;
+}
+
+/** Somebody else changed the draft: their text is shown above the field, where mine stays. */
+async function showConflict(draft = form()) {
+  if (!draft) return;
+  say("not saved: choose which text to keep", true);
+  await htmx.ajax("POST", draft.dataset.conflict, { target: "#draft-conflict", values: values(draft) });
 }
 
 document.addEventListener("input", (event) => {
   if (event.target.form?.id !== "draft-form") return;
-  say("not saved yet");
   clearTimeout(timer);
-  timer = setTimeout(save, QUIET_MS);
+  if (!isUnsavedDraft(event.target.form)) return say("saved");
+  say("not saved yet");
+  unsavedSince ??= performance.now();
+  const rest = Math.max(0, unsavedSince + LONGEST_MS - performance.now());
+  timer = setTimeout(save, Math.min(QUIET_MS, rest));
 });
 
-// Whatever would replace the field first saves it; a poll waits while somebody writes or decides.
+// What would replace the draft saves it first. The text typed while the answer was under way is put
+// back by desk.js: it is saved next, or shown beside a text that came from elsewhere meanwhile.
 document.body.addEventListener("htmx:confirm", (event) => {
-  const mine = form();
-  if ("poll" in event.detail.elt.dataset && (dialogOpen() || document.activeElement?.id === "draft-body")) {
-    event.preventDefault();
-    return;
-  }
-  if (!mine || !event.detail.target?.contains(mine) || words(mine) === mine.dataset.saved) return;
+  const draft = form();
+  const { elt, target, issueRequest } = event.detail;
+  if (event.defaultPrevented || !draft || !target?.contains(draft) || !isUnsavedDraft(draft)) return;
+  if (elt === draft || elt.closest("#draft-conflict")) return; // these send the text themselves
   event.preventDefault();
-  save().then((done) => { if (done) event.detail.issueRequest(true); });
+  save(draft).then((saved) => { if (saved) issueRequest(true); });
 });
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  const draft = form();
+  const { target, shouldSwap, requestConfig, serverResponse } = event.detail;
+  if (!draft || !shouldSwap || requestConfig.elt === draft || !target.contains(draft)) return;
+  const comesBack = serverResponse.includes(draft.dataset.save);
+  if (!comesBack && isUnsavedDraft(draft) && !conflictOpen()) save(draft);
+});
+document.addEventListener("typed-text-kept", (event) => {
+  if (event.target.form !== form()) return;
+  const current = event.target.defaultValue;
+  if (current !== event.detail.base && current !== lastSaved) showConflict();
+  else timer = setTimeout(save, QUIET_MS);
+});
+document.body.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (!detail.elt.closest("#draft-conflict") || !form()) return;
+  Object.assign(detail.parameters, values(form()));
+  lastSaved = form().body.value;
+});
+document.body.addEventListener("htmx:responseError", (event) => {
+  const { elt } = event.detail.requestConfig;
+  if (event.detail.xhr.status !== 409 || !(elt.id === "draft-form" || elt.closest("#draft-conflict"))) return;
+  const { code } = JSON.parse(event.detail.xhr.responseText);
+  if (code === "stale" || !form()) return; // the customer has written again: the message says so
+  event.detail.handled = true;
+  showConflict();
+}, { capture: true });
 window.addEventListener("beforeunload", (event) => {
-  if (form() && words(form()) !== form().dataset.saved) event.preventDefault();
+  if (form() && isUnsavedDraft(form())) event.preventDefault();
 });
 
 onKey("Ctrl+Enter", () => { if (!form()) return false; document.getElementById("approve").click(); });
@@ -120,19 +197,14 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("#save")) { event.preventDefault(); save(); }
 });
 
-// --- the undo window -----------------------------------------------------------------------
-setInterval(() => {
-  for (const place of document.querySelectorAll("[data-countdown]")) {
-    const left = Math.ceil((new Date(place.dataset.countdown) - Date.now()) / 1000);
-    place.textContent = left > 0 ? `${left} s` : "a moment";
-  }
-}, 250);
+// A row that the server sends again stays ticked.
+document.body.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  const before = detail.target.querySelector("input[name=threads]");
+  const after = detail.fragment.querySelector("input[name=threads]");
+  if (before && after) after.checked = before.checked;
+});
 
-function arrived() {
-  if (form()) form().dataset.saved = words(form());
-}
-slot.addEventListener("htmx:afterSwap", arrived);
-arrived();
+showCurrentRow();
 
 // --- a sentence and the passages it rests on light each other ---------------------------------
 const light = (on) => (event) => {

@@ -63,8 +63,10 @@ def log_in(browser, desk):
     """log_in(name) → a page of a fresh browser session; script errors fail the test."""
     contexts, errors = [], []
 
-    def open_as(name: str):
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+    def open_as(name: str, *, width: int = 1440, height: int = 900, theme: str = "light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, locale="en-GB", color_scheme=theme, has_touch=width < 500
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)

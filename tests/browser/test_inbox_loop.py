@@ -69,15 +69,19 @@ def test_two_agents_on_one_draft_never_overwrite(page, log_in):
     page.fill("#draft-body", "the first agent's words")
     saved(page)
     other.fill("#draft-body", "the second agent's words")
-    expect(other.locator("#toasts")).to_contain_text("agent has changed this draft")
+    expect(other.locator(".conflict")).to_contain_text("agent changed this draft")
+    expect(other.locator(".conflict")).to_contain_text("the first agent's words")
     expect(other.locator("#draft-body")).to_have_value("the second agent's words")
-    other.on("dialog", lambda dialog: dialog.accept())
-    other.click("#toasts button:has-text('Show theirs')")
+    other.fill("#draft-body", "the second agent's own words")  # goes on typing
+    other.click(".conflict button[value=theirs]")
     expect(other.locator("#draft-body")).to_have_value("the first agent's words")
+    expect(other.locator("#earlier-drafts")).to_contain_text("the second agent's own words")
     page.keyboard.press("Control+Enter")
     expect(page.locator(".sending")).to_contain_text("Leaves in")
+    other.fill("#draft-body", "one more thought")
     other.keyboard.press("Control+Enter")
-    expect(other.locator("#toasts")).to_contain_text("on its way already")
+    expect(other.locator(".conflict")).to_contain_text("it is on its way")
+    expect(other.locator("#draft-body")).to_have_value("one more thought")
 
 
 def test_ctrl_s_saves_and_words_survive_a_reload(page):

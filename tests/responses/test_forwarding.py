@@ -69,7 +69,7 @@ def test_without_its_files(email, agent):
 def test_taken_back_in_time(email, agent):
     take_back(message=forward(email=email, to="bob@vendor.example", user=agent), user=agent)
     due()
-    assert send_due() == 0 and forwards(email.thread) == []
+    assert send_due() == 0 and forwards(email.thread, agent) == []
 
 
 def test_one_that_failed_is_shown_until_somebody_settles_it(email, agent, monkeypatch):
@@ -77,10 +77,10 @@ def test_one_that_failed_is_shown_until_somebody_settles_it(email, agent, monkey
     monkeypatch.setattr("responses.sending.services._deliver", lambda message: 1 / 0)
     due()
     assert send_due() == 0
-    (lost,) = forwards(email.thread)
+    (lost,) = forwards(email.thread, agent)
     assert lost.status == "unknown"
     settle_unknown(message=message, sent=False, user=agent)
-    assert forwards(email.thread) == []
+    assert forwards(email.thread, agent) == []
 
 
 @pytest.mark.parametrize(
