@@ -28,6 +28,17 @@ def departments_of(user: User) -> list[int] | None:
     return None if ADMIN in user.roles else limits.get().get(user.pk)
 
 
+def sees(user: User, department_id: int) -> bool:
+    """Whether `user` may see the mail of a department."""
+    departments = departments_of(user)
+    return departments is None or department_id in departments
+
+
+def visible_departments(user: User) -> QuerySet[Department]:
+    """The departments in use whose mail `user` may see."""
+    return visible(Department.objects.filter(active=True), user, "pk")
+
+
 def visible(found: QuerySet[M], user: User, path: str = "department") -> QuerySet[M]:
     """Of a queryset what `user` may see; `path` leads from a row to its department."""
     theirs = departments_of(user)

@@ -3,6 +3,7 @@
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.views import PasswordResetConfirmView
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
@@ -46,7 +47,13 @@ def people(request: DeskRequest) -> HttpResponse:
 def _people(**more: object) -> dict:
     found = User.objects.prefetch_related("groups", "departments").order_by("-is_active", "username")
     rows = [(u, {g.name for g in u.groups.all()} | ({ADMIN} if u.is_superuser else set())) for u in found]
-    return {"people": rows, "roles": ROLES, "departments": Department.objects.filter(active=True), **more}
+    return {"people": rows, "roles": ROLES, "departments": _offered(), **more}
+
+
+def _offered() -> QuerySet[Department]:
+    """The departments in use, and those out of use that still list somebody: saved without them, such a person would
+    be listed nowhere, which lets them see everything."""
+    return Department.objects.filter(Q(active=True) | Q(people__isnull=False)).distinct()
 
 
 @require_POST

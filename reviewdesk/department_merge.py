@@ -64,6 +64,7 @@ def merge_departments(*, department: Department, into: Department, by: User) -> 
         move_subtypes(department=department, into=into)
         for model in (Email, Mailbox, Macro):
             model.objects.filter(department=department).update(department=into)
+        into.people.add(*department.people.all())
         for queue in ReviewQueue.objects.filter(departments=department):
             queue.departments.add(into)
             queue.departments.remove(department)

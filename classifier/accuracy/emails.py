@@ -69,16 +69,19 @@ def first_day(days: int) -> datetime:
     return midnight(timezone.localdate() - timedelta(days=days - 1))
 
 
-def predicted(since: datetime, until: datetime | None = None) -> QuerySet[Prediction]:
-    """Predictions in force that were made then, of mail that people wrote and that brought no label with it."""
+def predicted(since: datetime, until: datetime | None = None, *, user: User | None) -> QuerySet[Prediction]:
+    """Current predictions that were made then, of mail that `user` may see (None: all), that people wrote and that brought no
+    label with it."""
     made = Prediction.objects.filter(email__prediction=F("pk"), email__automatic="", created_at__gte=since)
     made = made if until is None else made.filter(created_at__lt=until)
+    made = made if user is None else visible(made, user, "email__department")
     return made.exclude(email__verification__source=Source.GOLD)
 
 
-def answers_since(since: datetime) -> QuerySet[Verification]:
-    """People's answers in force that were given since then."""
-    return confirmed(Verification.objects.filter(created_at__gte=since)).exclude(source=Source.GOLD)
+def answers_since(since: datetime, *, user: User) -> QuerySet[Verification]:
+    """People's current answers that were given since then, about mail that `user` may see."""
+    answers = confirmed(Verification.objects.filter(created_at__gte=since)).exclude(source=Source.GOLD)
+    return visible(answers, user, "email__department")
 
 
 def emails_behind(*, user: User, filters: dict) -> Page:
@@ -89,12 +92,12 @@ def emails_behind(*, user: User, filters: dict) -> Page:
     if "received" in given:
         found = found.filter(created_at__gte=first_day(given["received"]))
     if "classified" in given:
-        found = found.filter(prediction__in=predicted(first_day(given["classified"])))
+        found = found.filter(prediction__in=predicted(first_day(given["classified"]), user=user))
     if "day" in given:
         day = given["day"]
-        found = found.filter(prediction__in=predicted(midnight(day), midnight(day + timedelta(days=1))))
+        found = found.filter(prediction__in=predicted(midnight(day), midnight(day + timedelta(days=1)), user=user))
     if given.keys() & {"answers", *OF_ANSWERS}:
-        found = found.filter(pk__in=_answers(given).values("email"))
+        found = found.filter(pk__in=_answers(given, user).values("email"))
     if "week" in given or "sampled" in given:
         found = found.filter(pk__in=_sampled(given.get("week"), given.get("sampled")).values("email"))
     if "answered" in given:
@@ -116,8 +119,12 @@ def emails_behind(*, user: User, filters: dict) -> Page:
     return Page(rows[:PAGE], rows[PAGE - 1].pk if len(rows) > PAGE else None, shown)
 
 
-def _answers(given: dict) -> QuerySet[Verification]:
-    found = answers_since(first_day(given["answers"])) if "answers" in given else confirmed(Verification.objects.all())
+def _answers(given: dict, user: User) -> QuerySet[Verification]:
+    found = (
+        answers_since(first_day(given["answers"]), user=user)
+        if "answers" in given
+        else confirmed(Verification.objects.all())
+    )
     for name in given.keys() & OF_ANSWERS.keys():
         path, value = OF_ANSWERS[name], given[name]
         found = found.filter(**({f"{path}__isnull": True} if value == NONE else {f"{path}__{KEYS[name]}": value}))

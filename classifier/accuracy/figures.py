@@ -1,6 +1,7 @@
 """The figures beside accuracy: what came in, how sure the model was, what people corrected.
 
-Each is a table whose rows lead to the emails behind them; `presenting` draws them.
+Each is a table whose rows lead to the emails behind them; `presenting` draws them. Accuracy by week, model and
+confidence is of the whole desk; everything else is of the departments that the person may see.
 """
 
 from collections import Counter, defaultdict
@@ -18,8 +19,10 @@ from classifier.judging import LOW_CONFIDENCE, Judged
 from classifier.labels import same_subtype
 from classifier.models import AccuracyAlert, Email, EmailType, Verification
 from classifier.registry.queries import PRODUCTION, aliases
+from classifier.visibility import sees, visible
 from ml.intervals import wilson_interval
 from reviewdesk.backends import Remembered
+from reviewdesk.people.models import User
 
 SPANS = (7, 28, 90)  # days that may be looked at
 BINS = 10
@@ -53,11 +56,11 @@ def _share(part: int, n: int) -> tuple[float | None, float, float]:
     return (part / n if n else None, *wilson_interval(part, n))
 
 
-def _by_day(days: int) -> QuerySet:
-    return predicted(first_day(days)).annotate(day=TruncDate("created_at")).order_by("day").values("day")
+def _by_day(days: int, user: User) -> QuerySet:
+    return predicted(first_day(days), user=user).annotate(day=TruncDate("created_at")).order_by("day").values("day")
 
 
-def weekly(days: int) -> Table:
+def weekly(days: int, user: User) -> Table:
     """Accuracy week by week; it looks back twelve weeks, whatever `days` is."""
     rows = []
     for week in _weeks.get():
@@ -73,7 +76,7 @@ def weekly(days: int) -> Table:
     return Table("weekly", "Accuracy by week", note, columns, rows)
 
 
-def departments(days: int) -> Table:
+def departments(days: int, user: User) -> Table:
     """Of the model in production, with the alerts that are open."""
     serving = aliases().get(PRODUCTION)
     own = evaluated(_weeks.get(), serving.pk)[:DEPARTMENT_WEEKS] if serving else []
@@ -84,6 +87,7 @@ def departments(days: int) -> Table:
             _emails(department=department.slug, version=serving, sampled=own[-1].week, answered=1),
         )
         for department, p in (by_department(own, version=serving.pk) if serving and own else [])
+        if sees(user, department.pk)
     ]
     columns = ("Department", "Subtype", "from", "to", "n", "Alert")
     note = f"{serving or 'No model'} in production: its last four weekly samples pooled. "
@@ -91,7 +95,7 @@ def departments(days: int) -> Table:
     return Table("departments", "Accuracy by department", note, columns, rows)
 
 
-def versions(days: int) -> Table:
+def versions(days: int, user: User) -> Table:
     found = _weeks.get()
     rows = [
         Row((name, p.value, p.low, p.high, p.n), _emails(version=name, sampled=found[-1].week, answered=1))
@@ -101,7 +105,7 @@ def versions(days: int) -> Table:
     return Table("versions", "Accuracy by model", "Twelve weekly samples, each model alone.", columns, rows)
 
 
-def calibration(days: int) -> Table:
+def calibration(days: int, user: User) -> Table:
     """Of the newest version in the samples: how often it is right at which confidence."""
     found = _weeks.get()
     judged = _of_newest_version([j for week in found for j in week.judged])
@@ -125,9 +129,9 @@ def _of_newest_version(judged: list[Judged]) -> list[Judged]:
     return [j for j in judged if j.said.model_version_id == newest]
 
 
-def confusion(days: int) -> Table:
+def confusion(days: int, user: User) -> Table:
     """What people answered where the model had said something else, in every queue."""
-    changed = _corrections(days).exclude(SAME)
+    changed = _corrections(days, user).exclude(SAME)
     pairs = changed.values_list(
         "email__department__name", "email__department__slug", "prediction__subtype__name", "prediction__subtype__slug",
         "subtype__name", "subtype__slug",
@@ -144,13 +148,13 @@ def confusion(days: int) -> Table:
     return Table("confusion", "What is taken for what", note, columns, rows)
 
 
-def _corrections(days: int) -> QuerySet[Verification]:
-    return answers_since(first_day(days)).filter(prediction__isnull=False)
+def _corrections(days: int, user: User) -> QuerySet[Verification]:
+    return answers_since(first_day(days), user=user).filter(prediction__isnull=False)
 
 
-def corrections(days: int) -> Table:
+def corrections(days: int, user: User) -> Table:
     """How often each person's answer was another than the model's."""
-    counts = _corrections(days).values_list("reviewer__username").annotate(
+    counts = _corrections(days, user).values_list("reviewer__username").annotate(
         n=Count("pk"), changed=Count("pk", filter=~SAME), blind=Count("pk", filter=Q(blind=True))
     )  # fmt: skip
     rows = [
@@ -162,15 +166,15 @@ def corrections(days: int) -> Table:
     return Table("corrections", "Reviewers' corrections", note, columns, rows)
 
 
-def confidence(days: int) -> Table:
-    found = _by_day(days).annotate(mean=Avg("subtype_confidence"), types=Avg("type_confidence"), n=Count("pk"))
+def confidence(days: int, user: User) -> Table:
+    found = _by_day(days, user).annotate(mean=Avg("subtype_confidence"), types=Avg("type_confidence"), n=Count("pk"))
     rows = [Row((r["day"], r["mean"], r["types"], r["n"]), _emails(day=r["day"])) for r in found]
     columns = ("Day", "Subtype", "Type", "Emails")
     return Table("confidence", "Mean confidence by day", "", columns, rows)
 
 
-def low_confidence(days: int) -> Table:
-    found = _by_day(days).annotate(
+def low_confidence(days: int, user: User) -> Table:
+    found = _by_day(days, user).annotate(
         n=Count("pk"), low=Count("pk", filter=Q(subtype_confidence__lt=LOW_CONFIDENCE)), withheld=Count("pk", filter=Q(withheld=True))
     )  # fmt: skip
     rows = [
@@ -184,9 +188,9 @@ def low_confidence(days: int) -> Table:
     return Table("low-confidence", "Share of low confidence by day", "", columns, rows)
 
 
-def volumes(days: int) -> Table:
+def volumes(days: int, user: User) -> Table:
     counts: dict = defaultdict(Counter)
-    for day, kind, n in _by_day(days).values_list("day", "type").annotate(n=Count("pk")):
+    for day, kind, n in _by_day(days, user).values_list("day", "type").annotate(n=Count("pk")):
         counts[day][kind] += n
     rows = [
         Row((day, *(by[kind] for kind in EmailType.values)), _emails(day=day)) for day, by in sorted(counts.items())
@@ -195,19 +199,21 @@ def volumes(days: int) -> Table:
     return Table("volumes", "Emails by type and day", "As the model sorted them.", columns, rows)
 
 
-def by_departments(days: int) -> Table:
+def by_departments(days: int, user: User) -> Table:
     kinds = {kind: Count("pk", filter=Q(type=kind)) for kind in EmailType.values}
     found = (
-        predicted(first_day(days)).values_list("department__slug", "department__name").annotate(n=Count("pk"), **kinds)
+        predicted(first_day(days), user=user)
+        .values_list("department__slug", "department__name")
+        .annotate(n=Count("pk"), **kinds)
     )
     rows = [Row(cells, _emails(department=slug, classified=days)) for slug, *cells in found.order_by("-n")]
     columns = ("Department", "Emails", *(label for _, label in EmailType.choices))
     return Table("volume-by-department", "Emails by department", "", columns, rows)
 
 
-def errors(days: int) -> Table:
+def errors(days: int, user: User) -> Table:
     """Mail that something was wrong with, by what."""
-    counts = Email.objects.filter(created_at__gte=first_day(days)).exclude(unreadable="")
+    counts = visible(Email.objects.filter(created_at__gte=first_day(days)), user).exclude(unreadable="")
     labels = dict(Email.Unreadable.choices)
     found = counts.values_list("unreadable").annotate(n=Count("pk")).order_by("-n")
     rows = [Row((labels[kind], n), _emails(unreadable=kind, received=days)) for kind, n in found]
@@ -216,7 +222,7 @@ def errors(days: int) -> Table:
     )
 
 
-FIGURES: dict[str, Callable[[int], Table]] = {
+FIGURES: dict[str, Callable[[int, User], Table]] = {
     "weekly": weekly,
     "departments": departments,
     "versions": versions,

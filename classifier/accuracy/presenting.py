@@ -7,6 +7,7 @@ from datetime import date
 from classifier.accuracy.figures import FIGURES, Table
 from classifier.models import EmailType
 from reviewdesk.charts import Bars, Chart, Series, bar_chart, line_chart
+from reviewdesk.people.models import User
 
 KINDS = ("one", "two", "three", "four")
 Span = tuple[float, float]
@@ -24,8 +25,8 @@ class Figure:
         return [([cell(value) for value in row.cells], row.link) for row in self.table.rows]
 
 
-def figure(slug: str, days: int, bar: float) -> Figure:
-    table = FIGURES[slug](days)
+def figure(slug: str, days: int, bar: float, user: User) -> Figure:
+    table = FIGURES[slug](days, user)
     drawn = DRAWN[slug](table, bar) if slug in DRAWN and table.rows else None
     return Figure(table, drawn if isinstance(drawn, Chart) else None, drawn if isinstance(drawn, Bars) else None)
 

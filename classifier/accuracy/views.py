@@ -15,6 +15,7 @@ from classifier.accuracy.figures import FIGURES, SPANS
 from classifier.accuracy.presenting import figure
 from classifier.accuracy.queries import weeks
 from classifier.models import SamplePlan
+from classifier.visibility import sees
 from reviewdesk.audit.services import record
 from reviewdesk.csv_cells import csv_cells
 from reviewdesk.forms import checked
@@ -48,7 +49,7 @@ def accuracy(request: DeskRequest) -> HttpResponse:
     days, plan = _days(request), sampling.sample_plan()
     found = weeks(last=1)
     latest = found[0] if found else None
-    figures = [figure(slug, days, plan.bar) for slug in FIGURES]
+    figures = [figure(slug, days, plan.bar, request.user) for slug in FIGURES]
     context = {
         "latest": latest,
         "below": latest is not None and latest.subtype.value is not None and latest.subtype.value < plan.bar,
@@ -56,7 +57,7 @@ def accuracy(request: DeskRequest) -> HttpResponse:
         "closes": latest and latest.draws[-1].created_at + timedelta(days=sampling.OPEN_DAYS),
         "plan": plan,
         "size": sampling.sample_size(),
-        "alerts": alerts.open_alerts(),
+        "alerts": [a for a in alerts.open_alerts() if a.department_id is None or sees(request.user, a.department_id)],
         "top": [f for f in figures if f.table.slug in TOP],
         "figures": [f for f in figures if f.table.slug not in TOP],
         "days": days,
@@ -71,7 +72,7 @@ def accuracy_table(request: DeskRequest, slug: str) -> HttpResponse:
     """A figure's table as CSV."""
     if slug not in FIGURES:
         raise Http404
-    table = FIGURES[slug](_days(request))
+    table = FIGURES[slug](_days(request), request.user)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{slug}.csv"'
     writer = csv.writer(response)

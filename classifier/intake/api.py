@@ -86,7 +86,7 @@ def emails(request: Request) -> Response:
         raise DeskError(f"the list has {len(given)} emails; allowed: 1 to {MAX_LIST}")
     rows = [_parse(row) for row in given]
     parsed = [row for row in rows if isinstance(row, ParsedEmail)]
-    intake = Intake()
+    intake = Intake(user=request.user)
     received = [r for start in range(0, len(parsed), BATCH) for r in intake.receive(parsed[start : start + BATCH])]
     stored = iter(received)
     results = [_result(i, next(stored) if isinstance(row, ParsedEmail) else row) for i, row in enumerate(rows)]

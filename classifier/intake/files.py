@@ -8,6 +8,7 @@ from classifier.intake.readers import read_file
 from classifier.intake.services import BATCH, Intake, Received
 from classifier.models import Department
 from ml.errors import DataError
+from reviewdesk.people.models import User
 
 MAX_REJECTED = 1_000  # so that a wrong file of a million rows does not drown the report
 
@@ -18,12 +19,13 @@ def import_file(
     name: str = "",
     department: Department | None = None,
     create_labels: bool = False,
+    user: User | None = None,
     on_progress: Callable[[ImportResult], None] = lambda result: None,
 ) -> ImportResult:
-    """Import one file. Nothing of the file is lost when part of it is broken: the rest is kept."""
+    """Import one file, on behalf of `user` where there is one. Nothing of the file is lost when part of it is broken: the rest is kept."""
     shown = name or file.name
     result = ImportResult()
-    intake = Intake(department=department, create_labels=create_labels)
+    intake = Intake(department=department, create_labels=create_labels, user=user)
     batch: list[ParsedEmail] = []
     try:
         for item in read_file(file, name=shown, need_department=department is None):

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from uuid import uuid4
@@ -19,11 +19,14 @@ from classifier.intake.unreadable import unreadable_kind
 from classifier.labels import find_label, label_by_person
 from classifier.models import Attachment, Customer, Department, Email, Mailbox, Source, Verification
 from classifier.taxonomy import create_label
+from classifier.visibility import sees, visible_departments
 from reviewdesk.backends import enqueue_emails
-from reviewdesk.errors import DeskError
+from reviewdesk.errors import DeskError, NotAllowed
+from reviewdesk.people.models import ADMIN, User
 
 logger = logging.getLogger(__name__)
 BATCH = 100
+NO_DEPARTMENTS = "none yet; make one under Settings, Taxonomy, or import with --create-labels"
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,16 @@ class Intake:
 
     `occurrences` counts equal emails without a Message-ID, since two customers may write the
     same line; so one Intake must see a whole file. With `create_labels`, departments and
-    labels that rows name are made.
+    labels that rows name are made. `user` is on whose behalf mail comes in, None for the desk
+    itself: it reaches only departments that they may see, and labels only come from admins.
     """
 
-    def __init__(self, *, department: Department | None = None, create_labels: bool = False):
+    def __init__(self, *, department: Department | None = None, create_labels: bool = False, user: User | None = None):
+        if create_labels and user is not None and ADMIN not in user.roles:
+            raise NotAllowed("Only an admin imports departments and labels that are not there yet.")
         self.department = department
         self.create_labels = create_labels
+        self.user = user
         self._occurrences: Counter[tuple[int, str]] = Counter()
         self._mailboxes: dict[str, Mailbox] = {}
 
@@ -85,9 +92,12 @@ class Intake:
             return Received("rejected", error=(next(iter(error.fields), ""), error.message))
         content = content_hash(parsed)
         identity, reused, known = self._identity(parsed, mailbox, content)
+        if known is not None and not self._may_see(known.department_id):
+            return Received("rejected", error=("message_id", "this email is in a department you do not see already"))
         if known is not None:
             return Received("duplicate", known)
-        email = _store(parsed, mailbox, identity, content, reused, closed=label is not None)
+        closed = label is not None
+        email = _store(parsed, mailbox, identity, content, reused, closed=closed, may_join=self._may_see)
         if label is not None:
             _store_gold(email, *label)
         return Received("new", email)
@@ -97,12 +107,29 @@ class Intake:
             raise DeskError("department is missing", fields={"department": ["is missing"]})
         slug = slug or (self.department.slug if self.department else "")
         if slug not in self._mailboxes:
-            self._mailboxes[slug] = mailbox_of(slug, create=self.create_labels)
+            if self.user is not None:
+                self._check_department(slug)
+            mailbox = mailbox_of(slug, create=self.create_labels)
+            if not self._may_see(mailbox.department_id):  # the mailbox may have been given to another department
+                raise _unknown_department(slug, self.user)
+            self._mailboxes[slug] = mailbox
         return self._mailboxes[slug]
+
+    def _check_department(self, slug: str) -> None:
+        """Before anything is made for it; whether a hidden department exists is not told."""
+        department = Department.objects.filter(slug=slug).first()
+        if department is not None and not self._may_see(department.pk):
+            raise _unknown_department(slug, self.user)
+
+    def _may_see(self, department_id: int) -> bool:
+        return self.user is None or sees(self.user, department_id)
 
     def _label(self, parsed: ParsedEmail, department: Department) -> tuple | None:
         if not parsed.type and not parsed.subtype:
             return None
+        if self.user is not None and ADMIN not in self.user.roles:
+            message = "only an admin imports labels; leave the columns type and subtype out"
+            raise DeskError(message, fields={"type" if parsed.type else "subtype": [message]})
         if self.create_labels and parsed.type and parsed.subtype:
             create_label(department=department, type=parsed.type, slug=parsed.subtype)
         return find_label(department=department, type=parsed.type, subtype=parsed.subtype)
@@ -130,12 +157,17 @@ def mailbox_of(slug: str, *, create: bool = False) -> Mailbox:
     if department is None and create:
         department = create_label(department=slug)
     if department is None:
-        allowed = ", ".join(Department.objects.order_by("slug").values_list("slug", flat=True))
-        message = f"department is {slug!r}; allowed: {allowed}"
-        raise DeskError(message, fields={"department": [message]})
+        raise _unknown_department(slug)
     address = f"{slug.replace('_', '-')}@support.example.com"
     mailbox, _ = Mailbox.objects.get_or_create(name=slug, defaults={"department": department, "address": address})
     return mailbox
+
+
+def _unknown_department(slug: str, user: User | None = None) -> DeskError:
+    departments = Department.objects.filter(active=True) if user is None else visible_departments(user)
+    allowed = ", ".join(departments.order_by("slug").values_list("slug", flat=True))
+    message = f"department is {slug!r}; allowed: {allowed or NO_DEPARTMENTS}"
+    return DeskError(message, fields={"department": [message]})
 
 
 def content_hash(parsed: ParsedEmail) -> str:
@@ -147,11 +179,22 @@ def content_hash(parsed: ParsedEmail) -> str:
     return sha256(json.dumps(fields).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _store(parsed: ParsedEmail, mailbox: Mailbox, identity: str, content: str, reused: bool, *, closed: bool) -> Email:
+def _store(
+    parsed: ParsedEmail,
+    mailbox: Mailbox,
+    identity: str,
+    content: str,
+    reused: bool,
+    *,
+    closed: bool,
+    may_join: Callable[[int], bool],
+) -> Email:
     received_at = parsed.received_at or timezone.now()
     customer, _ = Customer.objects.get_or_create(address=parsed.sender_address, defaults={"name": parsed.sender_name})
     kind = "broken" if parsed.broken else unreadable_kind(parsed.subject, parsed.body)
-    thread = thread_for(mailbox=mailbox, customer=customer, parsed=parsed, received_at=received_at, closed=closed)
+    thread = thread_for(
+        mailbox=mailbox, customer=customer, parsed=parsed, received_at=received_at, closed=closed, may_join=may_join
+    )
     email = Email.objects.create(
         mailbox=mailbox,
         department=mailbox.department,

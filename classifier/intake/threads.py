@@ -1,5 +1,6 @@
 """Finds the conversation an email belongs to."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from classifier.intake.parsed import ParsedEmail
@@ -7,11 +8,18 @@ from classifier.models import Customer, Email, Mailbox, Thread, ThreadReference
 
 
 def thread_for(
-    *, mailbox: Mailbox, customer: Customer, parsed: ParsedEmail, received_at: datetime, closed: bool
+    *,
+    mailbox: Mailbox,
+    customer: Customer,
+    parsed: ParsedEmail,
+    received_at: datetime,
+    closed: bool,
+    may_join: Callable[[int], bool] = lambda department_id: True,
 ) -> Thread:
     """The thread that In-Reply-To or References name, if the same customer wrote in it; else a new one.
 
-    Without the sender check anybody who guesses a Message-ID could write into a stranger's thread.
+    Without the sender check anybody who guesses a Message-ID could write into a stranger's thread. `may_join` tells
+    by its department whether whoever brings the email in may write into a thread.
     """
     ids = {parsed.in_reply_to, *parsed.references} - {""}
     found = None
@@ -19,7 +27,8 @@ def thread_for(
         found = _named(mailbox, customer, ids) or None
     if found is None and parsed.message_id and customer.address:
         found = _answered_before_it_came(mailbox, customer, parsed.message_id)
-    if found is not None:
+    newest = found.latest_email if found is not None else None
+    if found is not None and (newest is None or may_join(newest.department_id)):
         return found
     return Thread.objects.create(
         mailbox=mailbox,
@@ -33,14 +42,15 @@ def thread_for(
 def _named(mailbox: Mailbox, customer: Customer, ids: set[str]) -> Thread | None:
     references = ThreadReference.objects.filter(
         message_id__in=ids, thread__mailbox=mailbox, thread__customer=customer
-    ).select_related("thread")
+    ).select_related("thread__latest_email")
     reference = references.order_by("-id").first()
     return reference.thread if reference else None
 
 
 def _answered_before_it_came(mailbox: Mailbox, customer: Customer, message_id: str) -> Thread | None:
     """Files are not in order: a follow-up may have been read before the email that it follows."""
-    later = Email.objects.filter(mailbox=mailbox, customer=customer, in_reply_to=message_id).select_related("thread")
+    later = Email.objects.filter(mailbox=mailbox, customer=customer, in_reply_to=message_id)
+    later = later.select_related("thread__latest_email")
     email = later.first()
     return email.thread if email else None
 

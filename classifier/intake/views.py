@@ -1,5 +1,6 @@
 """The import page, broken mail, HTML mail in its own document, attachments."""
 
+from django.db.models import QuerySet
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
@@ -8,8 +9,8 @@ from django.views.decorators.http import require_POST
 from classifier.intake.forms import UploadForm
 from classifier.intake.html import clean_html
 from classifier.intake.queries import inline_images
-from classifier.models import Attachment, Department, Email, ImportRun
-from classifier.visibility import visible
+from classifier.models import Attachment, Email, ImportRun
+from classifier.visibility import departments_of, visible, visible_departments
 from reviewdesk.backends import enqueue
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN, AGENT, REVIEWER
@@ -20,16 +21,16 @@ SHOWN = 20
 
 @for_roles(AGENT, ADMIN)
 def imports(request: DeskRequest) -> HttpResponse:
-    return render(request, "classifier/imports.html", _imports(UploadForm()))
+    return render(request, "classifier/imports.html", _imports(request, UploadForm(user=request.user)))
 
 
 @require_POST
 @for_roles(AGENT, ADMIN)
 def upload(request: DeskRequest) -> HttpResponse:
     """Keep the file and let the worker import it."""
-    form = UploadForm(request.POST, request.FILES)
+    form = UploadForm(request.POST, request.FILES, user=request.user)
     if not form.is_valid():
-        return render(request, "classifier/imports.html", _imports(form), status=400)
+        return render(request, "classifier/imports.html", _imports(request, form), status=400)
     fields = form.cleaned_data
     run = ImportRun.objects.create(
         user=request.user,
@@ -42,27 +43,36 @@ def upload(request: DeskRequest) -> HttpResponse:
     return redirect("imports")
 
 
-def _imports(form: UploadForm) -> dict:
+def _imports(request: DeskRequest, form: UploadForm) -> dict:
     return {
         "form": form,
-        "runs": ImportRun.objects.select_related("user", "department").order_by("-pk")[:SHOWN],
-        "departments": Department.objects.filter(active=True),
-        "broken": Email.objects.filter(unreadable=Email.Unreadable.BROKEN).count(),
+        "runs": _runs(request).order_by("-pk")[:SHOWN],
+        "departments": visible_departments(request.user),
+        "broken": _broken(request).count(),
     }
+
+
+def _runs(request: DeskRequest) -> QuerySet[ImportRun]:
+    """Who sees some departments alone sees their own imports: rows of a file may name any department."""
+    runs = ImportRun.objects.select_related("user", "department")
+    return runs if departments_of(request.user) is None else runs.filter(user=request.user)
+
+
+def _broken(request: DeskRequest) -> QuerySet[Email]:
+    return visible(Email.objects.filter(unreadable=Email.Unreadable.BROKEN), request.user)
 
 
 @for_roles(AGENT, ADMIN)
 def import_panel(request: DeskRequest, pk: int) -> HttpResponse:
     """One import with its progress; asks again by itself while it runs."""
-    run = get_object_or_404(ImportRun.objects.select_related("user", "department"), pk=pk)
+    run = get_object_or_404(_runs(request), pk=pk)
     return render(request, "classifier/_import_panel.html", {"run": run})
 
 
 @for_roles(AGENT, ADMIN)
 def broken(request: DeskRequest) -> HttpResponse:
     """Emails that could not be parsed: stored, with the error."""
-    emails = Email.objects.filter(unreadable=Email.Unreadable.BROKEN).select_related("mailbox").order_by("-pk")
-    emails = visible(emails, request.user)
+    emails = _broken(request).select_related("mailbox").order_by("-pk")
     return render(request, "classifier/broken.html", {"emails": emails[:200]})
 
 

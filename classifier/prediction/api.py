@@ -9,6 +9,8 @@ from rest_framework.response import Response
 from classifier.intake.unreadable import unreadable_kind
 from classifier.models import Department
 from classifier.prediction.services import classify_text
+from classifier.visibility import sees
+from reviewdesk.errors import NotAllowed
 from reviewdesk.people.access import api_for
 from reviewdesk.people.models import ADMIN, AGENT
 
@@ -37,6 +39,8 @@ def classify(request: Request) -> Response:
     """Type and subtype of a text. Under the department's threshold the subtype is null."""
     given = ClassifyInput(data=request.data)
     given.is_valid(raise_exception=True)
+    if not sees(request.user, given.validated_data["department"].pk):
+        raise NotAllowed(f"You may not see the department {given.validated_data['department'].slug}.")
     text = given.validated_data["email"]
     answer = classify_text(department=given.validated_data["department"], subject="", body=text)
     scores = answer.scores

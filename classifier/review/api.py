@@ -10,9 +10,10 @@ from rest_framework.response import Response
 from classifier.models import EmailType, ReviewItem
 from classifier.review import leases, services
 from classifier.review.queries import queue_state, undoable
+from classifier.visibility import visible
 from reviewdesk.errors import Conflict
 from reviewdesk.people.access import api_for
-from reviewdesk.people.models import REVIEWER
+from reviewdesk.people.models import REVIEWER, User
 
 Reviewers = api_for("review", REVIEWER)
 
@@ -86,9 +87,10 @@ class VerificationOutput(serializers.Serializer):
     saved_at = serializers.DateTimeField(source="created_at")
 
 
-def _whole(pk: int) -> ReviewItem:
+def _whole(pk: int, user: User) -> ReviewItem:
+    items = visible(ReviewItem.objects.all(), user, "email__department")
     return get_object_or_404(
-        ReviewItem.objects.select_related("email__department", "email__prediction__subtype", "prediction"), pk=pk
+        items.select_related("email__department", "email__prediction__subtype", "prediction"), pk=pk
     )
 
 
@@ -100,10 +102,10 @@ def next_item(request: Request) -> Response:
     """POST claims the next item, or returns the one you hold; GET only peeks."""
     if request.method == "GET":
         peek = leases.held_by(request.user) or leases.workable(request.user).first()
-        return Response({"item": ItemOutput(_whole(peek.pk)).data if peek else None})
+        return Response({"item": ItemOutput(_whole(peek.pk, request.user)).data if peek else None})
     item = leases.claim_next(user=request.user)
     if item is not None:
-        return Response({"item": ClaimedOutput(_whole(item.pk)).data})
+        return Response({"item": ClaimedOutput(_whole(item.pk, request.user)).data})
     state = queue_state(user=request.user)
     return Response({"item": None, "held_by_others": state.held_by_others, "next_free_at": state.next_free_at})
 
@@ -115,7 +117,7 @@ def heartbeat(request: Request, pk: int) -> Response:
     """Prolong your hold."""
     given = LeaseInput(data=request.data)
     given.is_valid(raise_exception=True)
-    until = leases.heartbeat(item=_whole(pk), user=request.user, lease=given.validated_data["lease"])
+    until = leases.heartbeat(item=_whole(pk, request.user), user=request.user, lease=given.validated_data["lease"])
     return Response({"lease_until": until})
 
 
@@ -126,7 +128,7 @@ def release(request: Request, pk: int) -> Response:
     """Give the item back."""
     given = LeaseInput(data=request.data)
     given.is_valid(raise_exception=True)
-    leases.release(item=_whole(pk), user=request.user, lease=given.validated_data["lease"])
+    leases.release(item=_whole(pk, request.user), user=request.user, lease=given.validated_data["lease"])
     return Response(status=204)
 
 
@@ -138,7 +140,9 @@ def verification(request: Request, pk: int) -> Response:
     given = VerificationInput(data=request.data)
     given.is_valid(raise_exception=True)
     answer = services.Answer(**given.validated_data)
-    return Response(VerificationOutput(services.verify(item=_whole(pk), user=request.user, answer=answer)).data)
+    return Response(
+        VerificationOutput(services.verify(item=_whole(pk, request.user), user=request.user, answer=answer)).data
+    )
 
 
 @extend_schema(request=None, responses=ClaimedOutput)
@@ -149,4 +153,4 @@ def undo_item(request: Request, pk: int) -> Response:
     given = next((v for v in undoable(user=request.user) if v.item_id == pk), None)
     if given is None:
         raise Conflict("You have no answer to this item among your last 20 of the last day.", code="conflict")
-    return Response(ClaimedOutput(_whole(services.undo(user=request.user, answer=given.pk).pk)).data)
+    return Response(ClaimedOutput(_whole(services.undo(user=request.user, answer=given.pk).pk, request.user)).data)

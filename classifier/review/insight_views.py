@@ -19,7 +19,7 @@ from reviewdesk.people.models import ADMIN, REVIEWER
 
 @for_roles(REVIEWER)
 def review_progress(request: DeskRequest) -> HttpResponse:
-    found = progress()
+    found = progress(request.user)
     bars = [(f"{week:%d %b}", found.answered(week), found.said(week)) for week in found.weeks]
     chart = bar_chart("Emails answered a week", bars, y_label="emails")
     return render(request, "classifier/progress.html", {"progress": found, "chart": chart})

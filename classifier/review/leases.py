@@ -6,8 +6,9 @@ from secrets import token_hex
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from classifier.models import ReviewItem, Verification
+from classifier.models import Email, ReviewItem, Verification
 from classifier.review.queues import allowed, lease_time
+from classifier.visibility import visible
 from reviewdesk.audit.services import record
 from reviewdesk.errors import Conflict
 from reviewdesk.people.models import User
@@ -87,13 +88,10 @@ def held(*, item: int, user: int, lease: str, now: datetime) -> QuerySet[ReviewI
 
 def held_by(user: User) -> ReviewItem | None:
     """The item that `user` holds under a live lease."""
-    return (
-        ReviewItem.objects.filter(
-            holder=user, status=ReviewItem.Status.OPEN, lease_until__gte=timezone.now(), email__prediction__isnull=False
-        )
-        .order_by("claimed_at")
-        .first()
+    held = ReviewItem.objects.filter(
+        holder=user, status=ReviewItem.Status.OPEN, lease_until__gte=timezone.now(), email__prediction__isnull=False
     )
+    return visible(held, user, "email__department").order_by("claimed_at").first()
 
 
 def _renewed(item: ReviewItem, user: User) -> ReviewItem:
@@ -108,6 +106,13 @@ def heartbeat(*, item: ReviewItem, user: User, lease: str) -> datetime:
     if not held(item=item.pk, user=user.pk, lease=lease, now=now).update(lease_until=until):
         raise refusal(item=item, user=user, lease=lease)
     return until
+
+
+def release_all_of(email: Email) -> None:
+    """Nobody holds a review of this email any more, in the caller's transaction."""
+    ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN).update(
+        holder=None, lease="", lease_until=None
+    )
 
 
 def release(*, item: ReviewItem, user: User, lease: str) -> None:

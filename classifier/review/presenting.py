@@ -82,7 +82,8 @@ def present(item: ReviewItem) -> ShownItem:
     prediction = email.prediction
     assert prediction is not None, "only classified emails are claimed"
     follows = email.in_reply_to or email.references
-    position = email.thread.emails.filter(received_at__lt=email.received_at).count() + 1 if follows else 1
+    same_department = email.thread.emails.filter(department=email.department_id)
+    position = same_department.filter(received_at__lt=email.received_at).count() + 1 if follows else 1
     given: dict[str, float] = {} if item.blind else dict(prediction.distribution)
     order = {slug: rank for rank, slug in enumerate(given)}
     if prediction.subtype_id in known:

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from classifier.models import ReviewQueue, Verification
 from classifier.review.queues import open_counts, queues
+from classifier.visibility import visible
+from reviewdesk.people.models import User
 
 WEEKS = 8
 MOST = 100_000
@@ -63,13 +65,15 @@ class Progress:
         return ", ".join(f"{person} {n}" for person, n in sorted(people.items())) or "nobody"
 
 
-def progress(*, today: date | None = None) -> Progress:
+def progress(user: User, *, today: date | None = None) -> Progress:
+    """What reviewers got done on the mail that `user` may see."""
     today = today or timezone.localdate()
     monday = today - timedelta(days=today.weekday())
     first = monday - timedelta(weeks=WEEKS - 1)
     answers = Verification.objects.filter(
         item__isnull=False, superseded_by__isnull=True, created_at__date__gte=first, reviewer__isnull=False
     ).exclude(action=Verification.Action.UNDO)
+    answers = visible(answers, user, "email__department")
     groups: dict[tuple[date, str, str], list[float | None]] = defaultdict(list)
     by_queue: dict[str, list[float]] = defaultdict(list)
     for person, source, at, seconds in answers.order_by("-pk").values_list(
@@ -85,7 +89,7 @@ def progress(*, today: date | None = None) -> Progress:
         for (week, person, source), times in groups.items()
     ]
     rows.sort(key=lambda r: (-r.week.toordinal(), r.person, r.queue))
-    return Progress([first + timedelta(weeks=n) for n in range(WEEKS)], rows, _loads(by_queue))
+    return Progress([first + timedelta(weeks=n) for n in range(WEEKS)], rows, _loads(by_queue, user))
 
 
 def _median(times: Sequence[float | None]) -> float | None:
@@ -93,10 +97,10 @@ def _median(times: Sequence[float | None]) -> float | None:
     return median(known) if known else None
 
 
-def _loads(by_queue: dict[str, list[float]]) -> list[QueueLoad]:
+def _loads(by_queue: dict[str, list[float]], user: User) -> list[QueueLoad]:
     everything = [t for times in by_queue.values() for t in times]
     usual = median(everything) if everything else DEFAULT_SECONDS
-    counts = open_counts()
+    counts = open_counts(user)
     return [
         QueueLoad(
             queue, counts[queue.source], median(times) if (times := by_queue.get(queue.source)) else usual, bool(times)

@@ -12,6 +12,7 @@ from classifier.labels import confirmed
 from classifier.models import Email, ReviewItem, Subtype, Verification
 from classifier.review.leases import workable
 from classifier.review.queues import allowed
+from classifier.visibility import visible
 from reviewdesk.people.models import User
 from reviewdesk.prepared import counted, prepared
 
@@ -60,9 +61,13 @@ def _counts(*, user: int, midnight: datetime, now: datetime) -> QuerySet[User, t
     return User.objects.filter(pk=user).values_list(Subquery(counted(done)), Subquery(counted(held)))
 
 
-def holders() -> list[Held]:
-    """Who holds what, who is through first first."""
-    rows = _held_now(timezone.now()).order_by("lease_until").values_list("pk", "holder__username", "lease_until")
+def holders(user: User) -> list[Held]:
+    """Who holds what of the mail that `user` may see, who is through first first."""
+    rows = (
+        visible(_held_now(timezone.now()), user, "email__department")
+        .order_by("lease_until")
+        .values_list("pk", "holder__username", "lease_until")
+    )
     return [Held(*row) for row in rows[:HOLDERS]]
 
 
@@ -105,6 +110,7 @@ def undoable(*, user: User) -> list[Verification]:
     """The reviewer's answers in force among their last 20 of the last day, the newest first: those may be taken back."""
     since = timezone.now() - UNDO_SPAN
     given = Verification.objects.filter(reviewer=user, item__isnull=False, action__in=ANSWERS, created_at__gte=since)
+    given = visible(given, user, "email__department").filter(email__prediction__isnull=False)
     last = given.select_related("email", "item", "subtype", "superseded_by").order_by("-pk")[:UNDO_LIMIT]
     return [v for v in last if not hasattr(v, "superseded_by")]
 
@@ -112,6 +118,7 @@ def undoable(*, user: User) -> list[Verification]:
 def can_undo(*, user: User) -> bool:
     since = timezone.now() - UNDO_SPAN
     last = Verification.objects.filter(reviewer=user, item__isnull=False, action__in=ANSWERS, created_at__gte=since)
+    last = visible(last, user, "email__department").filter(email__prediction__isnull=False)
     return any(one is None for one in last.order_by("-pk").values_list("superseded_by", flat=True)[:UNDO_LIMIT])
 
 

@@ -37,7 +37,7 @@ class ThresholdForm(forms.Form):
 @for_roles(ADMIN)
 def queues(request: DeskRequest) -> HttpResponse:
     departments = list(Department.objects.filter(active=True))
-    counts = services.open_counts()
+    counts = services.open_counts(request.user)
     context = {
         "queues": [(queue, counts.get(queue.source, 0)) for queue in services.queues()],
         "orders": ReviewQueue.Order.choices,

@@ -12,7 +12,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from classifier.models import DEFAULTS, Department, Prediction, ReviewItem, ReviewQueue, Source
-from classifier.visibility import departments_of
+from classifier.visibility import departments_of, visible
 from reviewdesk.audit.services import record
 from reviewdesk.backends import Remembered
 from reviewdesk.errors import DeskError
@@ -158,9 +158,10 @@ def previews(departments: Sequence[Department]) -> list[Preview]:
     ]
 
 
-def open_counts() -> dict[str, int]:
-    """Open items by queue; flagged ones stand in the flagged queue."""
-    counts = ReviewItem.objects.filter(status=ReviewItem.Status.OPEN).values_list("source", "flagged")
+def open_counts(user: User) -> dict[str, int]:
+    """Open items that `user` may see by queue; flagged ones stand in the flagged queue."""
+    items = visible(ReviewItem.objects.filter(status=ReviewItem.Status.OPEN), user, "email__department")
+    counts = items.values_list("source", "flagged")
     found: dict[str, int] = {}
     for source, flagged, n in counts.annotate(n=Count("pk")).order_by():
         queue = Source.FLAGGED if flagged else source

@@ -23,6 +23,7 @@ from classifier.review.agreeing import close_others, open_overlap, reconcile
 from classifier.review.experiments import judge_email
 from classifier.review.queries import undoable
 from classifier.review.queues import lease_time, queue_of
+from classifier.visibility import sees
 from reviewdesk.audit.services import record
 from reviewdesk.backends import enqueue_emails
 from reviewdesk.errors import Conflict, DeskError
@@ -84,6 +85,8 @@ def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
     _take(item, user, answer)
     [item] = _with_email(item=item.pk)
     email = item.email
+    if not sees(user, email.department_id):
+        raise Conflict("This email is in a department you do not see any more.", code="already_done")
     was_flagged = item.flagged and answer.action != actions.FLAG
     type_, subtype, second = ("", None, None)
     if answer.action == actions.CONFIRM:
@@ -191,6 +194,7 @@ def move_email(*, email: Email, department: Department, user: User) -> None:
     """Change an email's department and let it be classified anew, in the caller's transaction."""
     came_from = email.department.slug
     forget_prediction(email=email, department=department)
+    leases.release_all_of(email)  # who may answer it now is decided anew
     record(action="move", target=email, actor=user, before=came_from, after=department.slug)
     enqueue_emails([email.pk])
 

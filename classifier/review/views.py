@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -46,7 +47,7 @@ def review_answer(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(REVIEWER)
 def review_move(request: DeskRequest, pk: int) -> HttpResponse:
-    item = get_object_or_404(ReviewItem.objects.select_related("email__department"), pk=pk)
+    item = get_object_or_404(_items(request).select_related("email__department"), pk=pk)
     fields = checked(MoveForm(request.POST))
     services.move(item=item, user=request.user, **fields)
     messages.info(request, f"Moved to {fields['department']}; it is classified anew and stays in the queue.")
@@ -82,7 +83,7 @@ def subtype_examples(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(REVIEWER)
 def review_holders(request: DeskRequest) -> HttpResponse:
     """Who holds what."""
-    return render(request, "classifier/_review_holders.html", {"holders": holders()})
+    return render(request, "classifier/_review_holders.html", {"holders": holders(request.user)})
 
 
 @require_POST
@@ -97,7 +98,7 @@ def review_release(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(REVIEWER)
 def review_heartbeat(request: DeskRequest, pk: int) -> JsonResponse:
-    item = get_object_or_404(ReviewItem, pk=pk)
+    item = get_object_or_404(_items(request), pk=pk)
     until = leases.heartbeat(item=item, user=request.user, lease=request.POST.get("lease", ""))
     return JsonResponse({"lease_until": until, "shown": _clock(until)})
 
@@ -106,11 +107,15 @@ def review_heartbeat(request: DeskRequest, pk: int) -> JsonResponse:
 @for_roles(REVIEWER)
 def review_claim(request: DeskRequest, pk: int) -> JsonResponse:
     """Hold an item again after its lease ran out, with the reviewer's work still on the screen."""
-    item = get_object_or_404(ReviewItem, pk=pk)
+    item = get_object_or_404(_items(request), pk=pk)
     if not leases.claim(item=item, user=request.user):
         raise leases.refusal(item=item, user=request.user, lease="")
     item.refresh_from_db()
     return JsonResponse({"lease": item.lease, "lease_until": item.lease_until, "shown": _clock(item.lease_until)})
+
+
+def _items(request: DeskRequest) -> QuerySet[ReviewItem]:
+    return visible(ReviewItem.objects.all(), request.user, "email__department")
 
 
 def _clock(moment: datetime | None) -> str:

@@ -134,9 +134,11 @@ def _short(text: str) -> str:
 
 def _earlier(email: Email) -> list[tuple[str, str]]:
     """The thread's turns before the email, oldest first, as (speaker, text)."""
-    came = email.thread.emails.filter(received_at__lte=email.received_at).exclude(pk=email.pk)
+    same = {"department": email.department_id}  # what was said in another department stays there
+    came = email.thread.emails.filter(received_at__lte=email.received_at, **same).exclude(pk=email.pk)
     turns = [(e.received_at, CUSTOMER, email_text("", e.body)) for e in came.order_by("-received_at")[:TURNS]]
     replies = OutgoingMessage.objects.filter(kind=OutgoingMessage.Kind.REPLY, email__thread=email.thread_id)
+    replies = replies.filter(email__department=email.department_id)
     left = replies.filter(status=OutgoingMessage.Status.SENT)
     turns += [(m.sent_at or m.changed_at, AGENT, m.body) for m in left.order_by("-pk")[:TURNS]]
     turns = sorted(t for t in turns if t[0] <= email.received_at)[-TURNS:]

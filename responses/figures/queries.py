@@ -9,8 +9,10 @@ from statistics import median
 
 from django.utils import timezone
 
+from classifier.visibility import visible
 from ml.intervals import wilson_interval
 from responses.models import Draft, OutgoingMessage
+from reviewdesk.people.models import User
 
 SPAN = timedelta(days=28)
 MOST = 20_000
@@ -50,9 +52,13 @@ class Group:
         return wilson_interval(self.accepted, self.decided)
 
 
-def groups() -> dict[str, list[Group]]:
-    """Department, drafter and prompt version → their groups, the largest first."""
-    recent = Draft.objects.exclude(backend="person").filter(created_at__gte=timezone.now() - SPAN)
+def groups(user: User) -> dict[str, list[Group]]:
+    """Of the mail that `user` may see: department, drafter and prompt version → their groups, the largest first."""
+    recent = (
+        visible(Draft.objects.all(), user, "email__department")
+        .exclude(backend="person")
+        .filter(created_at__gte=timezone.now() - SPAN)
+    )
     drafts = list(recent.select_related("email__department").defer("grounding").order_by("-pk")[:MOST])
     sent = OutgoingMessage.objects.filter(
         kind=OutgoingMessage.Kind.REPLY, status=OutgoingMessage.Status.SENT, sent_at__gte=timezone.now() - SPAN

@@ -10,4 +10,4 @@ from reviewdesk.people.models import ADMIN, AGENT
 
 @for_roles(AGENT, ADMIN)
 def draft_figures(request: DeskRequest) -> HttpResponse:
-    return render(request, "responses/figures.html", {"tables": groups(), "days": SPAN.days})
+    return render(request, "responses/figures.html", {"tables": groups(request.user), "days": SPAN.days})

@@ -7,6 +7,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from classifier.models import Department, EmailType, Thread
+from classifier.visibility import visible_departments
 from responses.inbox.threads import SNOOZES
 from reviewdesk.forms import ManyFilesField
 from reviewdesk.people.models import User
@@ -40,8 +41,10 @@ class FilterForm(forms.Form):
         required=False,
     )
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, user: User | None = None, **kwargs: Any):
         super().__init__(*args, auto_id="filter-%s", **kwargs)
+        if user is not None:
+            self.fields["department"].queryset = visible_departments(user)  # type: ignore[attr-defined]
         for field in self.fields.values():
             field.widget.attrs["class"] = "field"
         self.fields["q"].widget.attrs |= {"placeholder": "Search  /", "data-page-filter": "", "type": "search"}

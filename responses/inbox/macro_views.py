@@ -1,14 +1,18 @@
 """Macros: applied to a thread by agents, kept on a page by admins."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from classifier.models import Department
+from classifier.models import Department, Email
+from classifier.visibility import departments_of
 from responses.inbox import macros as services
-from responses.inbox.access import emails_for
+from responses.inbox.access import emails_for, threads_for
 from responses.inbox.threads import agents
 from responses.inbox.views import again
 from responses.models import Document, Macro
@@ -36,14 +40,22 @@ class MacroForm(forms.Form):
 
 
 class ApplyForm(forms.Form):
-    macro = forms.ModelChoiceField(Macro.objects.select_related("reply", "assignee"))
+    """A macro that fits the email."""
+
+    macro = forms.ModelChoiceField(Macro.objects.none())
+
+    def __init__(self, data: Any, *, email: Email):
+        super().__init__(data)
+        self.fields["macro"].queryset = services.macros_for(email)  # type: ignore[attr-defined]
 
 
 @require_POST
 @for_roles(AGENT)
 def macro_apply(request: DeskRequest, pk: int) -> HttpResponse:
-    email = get_object_or_404(emails_for(request.user).select_related("thread"), pk=pk)
-    macro = checked(ApplyForm(request.POST))["macro"]
+    # A macro closes, tags and assigns the whole thread, so the thread must be the person's to open.
+    theirs = emails_for(request.user).filter(thread__in=threads_for(request.user))
+    email = get_object_or_404(theirs.select_related("thread__latest_email"), pk=pk)
+    macro = checked(ApplyForm(request.POST, email=email))["macro"]
     services.apply_macro(macro=macro, email=email, user=request.user)
     messages.info(request, f"{macro}: {macro.steps}.")
     return again(request, email.thread_id)
@@ -52,8 +64,12 @@ def macro_apply(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT, ADMIN)
 def macros(request: DeskRequest) -> HttpResponse:
     """All macros; admins add, change and delete them here."""
+    departments = departments_of(request.user)
+    found = Macro.objects.select_related("department", "reply", "assignee")
+    if departments is not None:
+        found = found.filter(Q(department=None) | Q(department__in=departments))
     context = {
-        "macros": Macro.objects.select_related("department", "reply", "assignee"),
+        "macros": found,
         "departments": Department.objects.filter(active=True),
         "replies": _canned().select_related("department").order_by("department__name", "title")[:500],
         "agents": agents(),

@@ -1,7 +1,7 @@
 """Macros: which fit an email, and one applied, whole or not at all; kept by admins."""
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from classifier.models import Department, Email, Thread
 from responses.inbox.services import save_draft, set_status, start_reply
@@ -11,13 +11,12 @@ from reviewdesk.audit.services import record
 from reviewdesk.errors import Conflict, DeskError
 from reviewdesk.people.models import User
 
-SHOWN = 100
 
-
-def macros_for(email: Email) -> list[Macro]:
-    """Those of the email's department and those for all."""
-    fitting = Macro.objects.filter(Q(department=None) | Q(department=email.department_id))
-    return list(fitting.select_related("reply", "assignee")[:SHOWN])
+def macros_for(email: Email) -> QuerySet[Macro]:
+    """Those of the email's department and those for all; a reply of another department is never put in."""
+    own = Q(department=None) | Q(department=email.department_id)
+    readable = Q(reply=None) | Q(reply__department=email.department_id)
+    return Macro.objects.filter(own, readable).select_related("reply", "assignee")
 
 
 def apply_macro(*, macro: Macro, email: Email, user: User) -> None:

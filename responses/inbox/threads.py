@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from classifier.models import Thread
+from classifier.models import Department, Thread
+from classifier.visibility import sees
 from responses.models import Note, Presence
 from responses.text_indexes import index_note
 from reviewdesk.audit.services import record
 from reviewdesk.errors import DeskError
-from reviewdesk.people.models import AGENT, User
+from reviewdesk.people.models import ADMIN, AGENT, User
 
 MAX_TAGS, MAX_TAG = 10, 30
 PRESENT = timedelta(seconds=40)
@@ -23,15 +25,21 @@ SNOOZES = {
 }
 
 
-def agents() -> list[User]:
-    """Who a thread can be assigned to."""
-    return list(User.objects.filter(is_active=True, groups__name=AGENT).order_by("username").distinct())
+def agents(department: Department | None = None) -> list[User]:
+    """Who a thread of a department can be assigned to: agents who may see it."""
+    found = User.objects.filter(is_active=True, groups__name=AGENT).order_by("username").distinct()
+    if department is None:
+        return list(found)
+    listed = Q(departments=None) | Q(departments=department) | Q(pk__in=User.objects.filter(groups__name=ADMIN))
+    return list(found.filter(listed))
 
 
 def assign(*, thread: Thread, to: User | None, by: User) -> None:
-    """Make a thread somebody's, or nobody's. Raises DeskError for somebody who is no agent."""
-    if to is not None and AGENT not in to.roles:
-        raise DeskError(f"{to} is no agent; allowed: {', '.join(str(a) for a in agents())}")
+    """Make a thread somebody's, or nobody's. Raises DeskError for somebody who is no agent of its department."""
+    department = thread.latest_email.department if thread.latest_email else None
+    if to is not None and (AGENT not in to.roles or (department and not sees(to, department.pk))):
+        allowed = ", ".join(str(a) for a in agents(department)) or "nobody"
+        raise DeskError(f"{to} is no agent of {department or 'the desk'}; allowed: {allowed}")
     with transaction.atomic():
         Thread.objects.filter(pk=thread.pk).update(assignee=to)
         record(action="assign", target=thread, actor=by, to=to.username if to else None)

@@ -41,7 +41,7 @@ def thread_list(request: DeskRequest) -> HttpResponse:
 
 
 def _list(request: DeskRequest) -> dict:
-    filters = FilterForm(request.GET)
+    filters = FilterForm(request.GET, user=request.user)
     return {"filters": filters, "page": page_of(filters, after=request.GET.get("after", ""), user=request.user)}
 
 
@@ -72,7 +72,7 @@ def _thread(user: User, pk: int) -> dict:
         "forwards": forwards(found, user),
         "macros": macros_for(email),
         "several": sum(turn.email is not None for turn in turns) > 1,
-        "agents": threads.agents(),
+        "agents": threads.agents(email.department),
         "snoozes": {key: label for key, (label, _) in threads.SNOOZES.items()},
         "now": timezone.now(),
         **reply_context(email, user),

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from typing import Any
 
 from django import forms
 
 from classifier.models import Department
+from classifier.visibility import visible_departments
 from responses.knowledge.reading import READERS, unzip
 from responses.models import Document
 from reviewdesk.errors import DeskError
 from reviewdesk.forms import ManyFilesField
+from reviewdesk.people.models import User
 
 ACCEPTED = (*READERS, ".zip")
 MAX_FILES = 200
@@ -73,15 +76,24 @@ class ReplaceForm(forms.Form):
     text = forms.CharField(required=False, strip=False)
 
 
-class ListForm(forms.Form):
+class DepartmentOfUserForm(forms.Form):
+    """`department` is one that `user` may see."""
+
+    department = forms.ModelChoiceField(Department.objects.none(), to_field_name="slug")
+
+    def __init__(self, *args: Any, user: User):
+        super().__init__(*args)
+        self.fields["department"].queryset = visible_departments(user)  # type: ignore[attr-defined]
+
+
+class ListForm(DepartmentOfUserForm):
     """The filters of the list."""
 
     q = forms.CharField(max_length=200, required=False)
-    department = forms.ModelChoiceField(Department.objects.filter(active=True), to_field_name="slug", required=False)
+    department = forms.ModelChoiceField(Department.objects.none(), to_field_name="slug", required=False)
     doc_type = forms.ChoiceField(choices=[("", "All kinds"), *Document.Type.choices], required=False)
     status = forms.ChoiceField(choices=[("", "In use"), ("failed", "Failed"), ("retired", "Retired")], required=False)
 
 
-class SearchForm(forms.Form):
+class SearchForm(DepartmentOfUserForm):
     q = forms.CharField(max_length=2_000)
-    department = forms.ModelChoiceField(Department.objects.filter(active=True), to_field_name="slug")

@@ -7,16 +7,18 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
+from classifier.visibility import visible
 from responses.models import Document, Draft
+from reviewdesk.people.models import User
 
 SHOWN = 200
 WEEK = timedelta(days=7)
 EXAMPLES = 5
 
 
-def documents(filters: dict[str, Any]) -> QuerySet[Document]:
-    """Documents that pass the filters, those that somebody has to look at first."""
-    found = Document.objects.exclude(status=Document.Status.DELETED).select_related("department")
+def documents(filters: dict[str, Any], user: User) -> QuerySet[Document]:
+    """Documents that `user` may see and that pass the filters, those that somebody has to look at first."""
+    found = visible(Document.objects.all(), user).exclude(status=Document.Status.DELETED).select_related("department")
     status = filters.get("status")
     found = found.filter(status=status) if status else found.exclude(status=Document.Status.RETIRED)
     for name in ("department", "doc_type"):
@@ -37,9 +39,13 @@ class Gap:
     examples: list[Draft]
 
 
-def gaps() -> list[Gap]:
-    """Departments by how many emails of the last week found no passage above the bar."""
-    recent = Draft.objects.filter(created_at__gte=timezone.now() - WEEK).exclude(backend="person")
+def gaps(user: User) -> list[Gap]:
+    """Departments that `user` may see by how many emails of the last week found no passage above the bar."""
+    recent = (
+        visible(Draft.objects.all(), user, "email__department")
+        .filter(created_at__gte=timezone.now() - WEEK)
+        .exclude(backend="person")
+    )
     none = Q(status=Draft.Status.NO_SOURCE) | Q(generated_body="")
     counted = recent.values("email__department", "email__department__name").annotate(
         lacking=Count("email", filter=none, distinct=True), n=Count("email", distinct=True)

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from classifier.models import Department
+from classifier.visibility import visible, visible_departments
 from responses.drafting.base import PASSAGE_BAR
 from responses.knowledge import queries, services
 from responses.knowledge.forms import ACCEPTED, DetailsForm, DocumentForm, ListForm, ReplaceForm, SearchForm
@@ -17,7 +17,7 @@ from responses.retrieval.search import find
 from reviewdesk.errors import DeskError
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
-from reviewdesk.people.models import ADMIN, AGENT
+from reviewdesk.people.models import ADMIN, AGENT, User
 
 FOUND = 20
 MOVES = {"retire": services.retire, "restore": services.restore, "delete": services.delete}
@@ -29,16 +29,16 @@ def knowledge(request: DeskRequest) -> HttpResponse:
 
 
 def _knowledge(request: DeskRequest, form: DocumentForm) -> dict:
-    filters = ListForm(request.GET)
+    filters = ListForm(request.GET, user=request.user)
     filters.is_valid()
-    found = queries.documents(filters.cleaned_data)
+    found = queries.documents(filters.cleaned_data, request.user)
     return {
         "form": form,
         "filters": filters,
         "documents": found[: queries.SHOWN],
         "count": found.count(),
-        "departments": Department.objects.filter(active=True),
-        "gaps": queries.gaps(),
+        "departments": visible_departments(request.user),
+        "gaps": queries.gaps(request.user),
         "accepted": ",".join(ACCEPTED),
         "embedder": state().embedder,
     }
@@ -63,22 +63,26 @@ def document_add(request: DeskRequest) -> HttpResponse:
 @for_roles(AGENT, ADMIN)
 def document_row(request: DeskRequest, pk: int) -> HttpResponse:
     """A row of the list; asks again by itself while its document is being indexed."""
-    return render(request, "responses/_document_row.html", {"document": _document(pk)})
+    return render(request, "responses/_document_row.html", {"document": _document(pk, request.user)})
 
 
-def _document(pk: int) -> Document:
-    found = Document.objects.exclude(status=Document.Status.DELETED).select_related("department", "created_by")
+def _document(pk: int, user: User) -> Document:
+    found = (
+        visible(Document.objects.all(), user)
+        .exclude(status=Document.Status.DELETED)
+        .select_related("department", "created_by")
+    )
     return get_object_or_404(found.annotate(n_passages=Count("passages")), pk=pk)
 
 
 @for_roles(AGENT, ADMIN)
 def document(request: DeskRequest, pk: int) -> HttpResponse:
     """A document as its passages, with what an admin can do to it."""
-    found = _document(pk)
+    found = _document(pk, request.user)
     context = {
         "document": found,
         "passages": found.passages.order_by("position")[: queries.SHOWN],
-        "departments": Department.objects.filter(active=True),
+        "departments": visible_departments(request.user),
         "types": Document.Type.choices,
         "accepted": ",".join(ACCEPTED[:-1]),
     }
@@ -90,7 +94,9 @@ def document(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(ADMIN)
 def document_details(request: DeskRequest, pk: int) -> HttpResponse:
     """Give a document another title, department or kind; its passages are made anew."""
-    services.change_document(document=_document(pk), by=request.user, **checked(DetailsForm(request.POST)))
+    services.change_document(
+        document=_document(pk, request.user), by=request.user, **checked(DetailsForm(request.POST))
+    )
     messages.info(request, "Saved; its passages are made anew.")
     return redirect("knowledge-document", pk)
 
@@ -101,7 +107,9 @@ def document_replace(request: DeskRequest, pk: int) -> HttpResponse:
     """Put another file or text in its place; the old passages stay until the new ones are there."""
     fields = checked(ReplaceForm(request.POST, request.FILES))
     file = (fields["file"].name, fields["file"].read()) if fields["file"] else None
-    services.replace_document(document=_document(pk), text=fields["text"].strip(), file=file, by=request.user)
+    services.replace_document(
+        document=_document(pk, request.user), text=fields["text"].strip(), file=file, by=request.user
+    )
     messages.info(request, "Replaced; the old passages stay until the new ones are there.")
     return redirect("knowledge-document", pk)
 
@@ -109,7 +117,7 @@ def document_replace(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(ADMIN)
 def document_move(request: DeskRequest, pk: int, move: str) -> HttpResponse:
-    MOVES[move](document=_document(pk), by=request.user)
+    MOVES[move](document=_document(pk, request.user), by=request.user)
     messages.info(request, {"retire": "Retired.", "restore": "In use again.", "delete": "Deleted."}[move])
     return redirect("knowledge") if move == "delete" else redirect("knowledge-document", pk)
 
@@ -117,8 +125,8 @@ def document_move(request: DeskRequest, pk: int, move: str) -> HttpResponse:
 @for_roles(AGENT, ADMIN)
 def search(request: DeskRequest) -> HttpResponse:
     """What a question would find, and by which list."""
-    form = SearchForm(request.GET if "q" in request.GET else None)
-    context = {"form": form, "departments": Department.objects.filter(active=True), "bar": PASSAGE_BAR}
+    form = SearchForm(request.GET if "q" in request.GET else None, user=request.user)
+    context = {"form": form, "departments": visible_departments(request.user), "bar": PASSAGE_BAR}
     if form.is_valid():
         fields = form.cleaned_data
         context["hits"] = find(Query([fields["q"]], fields["department"].pk), k=FOUND)

@@ -34,7 +34,8 @@ def _note(bounce: Email) -> int:
         return 0  # delayed, relayed or delivered: nothing came back
     reason = "; ".join(" ".join(r.split()) for r in _REASON.findall(text)[:2]) or bounce.subject
     noted = 0
-    for message in OutgoingMessage.objects.filter(message_id__in=set(_ID.findall(text)), status=Status.SENT):
+    ours = OutgoingMessage.objects.filter(email__mailbox=bounce.mailbox_id, status=Status.SENT)
+    for message in ours.filter(message_id__in=set(_ID.findall(text))):
         if message.to.lower() not in _recipients(text):
             continue  # a copy came back; the customer has the reply
         with transaction.atomic():

@@ -32,12 +32,12 @@ def page(client, admin):
     return lambda address: client.get(address).content.decode()
 
 
-def test_the_page_shows_the_figure_its_n_and_the_progress_of_the_sample(page, sampled):
+def test_the_page_shows_the_figure_its_n_and_the_progress_of_the_sample(page, sampled, admin):
     said = page("/accuracy/")
     assert "80.0%" in said
     assert "n = 10 of 10" in said
     assert "Every answer was given without seeing the model" in said
-    for table in (load(7) for load in FIGURES.values()):
+    for table in (load(7, admin) for load in FIGURES.values()):
         assert escape(table.title) in said
 
 
@@ -66,10 +66,10 @@ def test_one_click_draws_more_the_same_week(page, client, sampled):
 
 
 @pytest.mark.parametrize("slug", FIGURES)
-def test_every_table_can_be_downloaded(page, sampled, slug):
+def test_every_table_can_be_downloaded(page, sampled, slug, admin):
     rows = list(csv.reader(page(f"/accuracy/{slug}.csv").splitlines()))
-    assert tuple(rows[0]) == FIGURES[slug](28).columns
-    assert len(rows) == 1 + len(FIGURES[slug](28).rows)
+    assert tuple(rows[0]) == FIGURES[slug](28, admin).columns
+    assert len(rows) == 1 + len(FIGURES[slug](28, admin).rows)
 
 
 COUNTED = {
@@ -87,7 +87,7 @@ COUNTED = {
 
 
 @pytest.mark.parametrize("slug", COUNTED)
-def test_every_row_leads_to_the_emails_it_counted(page, sampled, slug):
+def test_every_row_leads_to_the_emails_it_counted(page, sampled, slug, admin):
     ModelAlias.objects.create(name="production", version=make_version())
     machine, spam, garbled = make_classified(), make_classified(), make_item().email
     Email.objects.filter(pk=machine.pk).update(automatic="bulk")
@@ -99,7 +99,7 @@ def test_every_row_leads_to_the_emails_it_counted(page, sampled, slug):
         subtype=spam.department.subtypes.get(slug="ad_spam"),
     )  # fmt: skip
     Email.objects.filter(pk=spam.pk).update(verification=label)
-    rows = FIGURES[slug](28).rows
+    rows = FIGURES[slug](28, admin).rows
     assert rows
     for row in rows:
         shown = page(f"/accuracy/emails/?{row.link}").count("<details><summary>Printer")
@@ -161,7 +161,7 @@ def test_an_open_alert_stands_on_every_page_of_an_admin(page, client, reviewer):
 
 
 def test_merged_subtypes_count_as_one_in_the_table_of_mix_ups(sampled, admin):
-    assert len(FIGURES["confusion"](28).rows) >= 1
+    assert len(FIGURES["confusion"](28, admin).rows) >= 1
     it = make_department("it")
     merge_subtype(subtype=it.subtypes.get(slug=WRONG), into=it.subtypes.get(slug=RIGHT), by=admin)
-    assert all(row.cells[0] != "IT" for row in FIGURES["confusion"](28).rows)
+    assert all(row.cells[0] != "IT" for row in FIGURES["confusion"](28, admin).rows)

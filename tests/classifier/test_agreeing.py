@@ -165,6 +165,6 @@ def test_hours_to_empty_come_from_the_median_time(reviewer):
         make_item()
     for seconds in (10.0, 20.0, 90.0):
         give(reviewer, seconds=seconds)
-    (load,) = progress().loads
+    (load,) = progress(reviewer).loads
     assert (load.open, load.seconds, load.measured) == (1, 20.0, True)
     assert load.hours == pytest.approx(20 / 3600)

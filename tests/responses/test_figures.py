@@ -34,7 +34,7 @@ def test_the_figures_of_a_group(agent):
     make_draft(make_classified(), status="rejected", generated_body=words, model="m", rating=-1)
     make_draft(make_classified(), status="no_source", body="", model="m")
     make_draft(make_classified(), backend="person")
-    tables = groups()
+    tables = groups(agent)
     (g,) = tables["Department"]
     assert (g.name, g.drafts, g.no_source, g.decided, g.accepted, g.unchanged) == ("IT", 5, 1, 4, 3, 2)
     assert g.edited == 0 and g.minutes == pytest.approx(30) and (g.up, g.down) == (3, 1)

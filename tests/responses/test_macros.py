@@ -74,7 +74,7 @@ def test_those_of_another_department_are_not_offered(email, reply, admin):
     mine = keep_macro(by=admin, name="Mine", reply=reply)
     keep_macro(by=admin, name="Theirs", department=make_department("retail"), tags="x")
     everybodys = keep_macro(by=admin, name="Everybody's", tags="x")
-    assert macros_for(email) == [everybodys, mine]
+    assert list(macros_for(email)) == [everybodys, mine]
 
 
 @pytest.mark.parametrize(

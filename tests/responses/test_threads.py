@@ -51,7 +51,7 @@ def test_assigned_it_is_mine_and_not_nobodys(desk, agent, thread):
     post(desk, "thread-assign", thread, to="")
     assert shown(agent, assignee="me") == set()
     assert AuditEvent.objects.filter(action="assign").count() == 2
-    with pytest.raises(DeskError, match="is no agent; allowed"):
+    with pytest.raises(DeskError, match="is no agent of IT; allowed"):
         threads.assign(thread=thread, to=make_user(role="reviewer"), by=agent)
 
 
