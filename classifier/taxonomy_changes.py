@@ -7,9 +7,11 @@ A merged subtype points at the one that took it over, and whoever reads its answ
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.text import slugify
 
 from classifier.models import Department, Email, EmailType, ReviewItem, Subtype, Verification
+from reviewdesk.audit.models import AuditEvent
 from reviewdesk.audit.services import record
 from reviewdesk.backends import Remembered
 from reviewdesk.errors import Conflict, DeskError
@@ -41,6 +43,25 @@ class Effect:
     verified: int
     predicted: int
     open_items: int
+
+
+@dataclass(frozen=True)
+class MergeEffect:
+    """What a merge would do to `emails` labels; `type_before` and `type_after` differ where it changes their type."""
+
+    emails: Effect
+    answers: int
+    type_before: str
+    type_after: str
+
+    @property
+    def changes_type(self) -> bool:
+        return self.type_before != self.type_after
+
+
+def merge_effect(*, subtype: Subtype, into: Subtype) -> MergeEffect:
+    answers = Verification.objects.filter(subtype=subtype).count()
+    return MergeEffect(effect_of(subtype), answers, subtype.get_type_display(), into.get_type_display())
 
 
 def effect_of(subtype: Subtype) -> Effect:
@@ -109,29 +130,56 @@ def retire_subtype(*, subtype: Subtype, by: User) -> None:
         _changed()
 
 
-def restore_subtype(*, subtype: Subtype, by: User) -> None:
-    """Use a subtype again. One that was merged gets back no labels: they stay where they went."""
+def restore_subtype(*, subtype: Subtype, by: User) -> int:
+    """Use a subtype again. A merge is undone: the labels that were given as this subtype are this subtype again, since
+    answers and predictions keep it. Returns how many emails came back."""
     with transaction.atomic():
+        current = Subtype.objects.select_for_update().get(pk=subtype.pk)
+        returned = _undo_merge(current) if current.merged_into_id else 0
         Subtype.objects.filter(pk=subtype.pk).update(active=True, merged_into=None)
-        record(action="restore subtype", target=subtype, actor=by, slug=subtype.slug)
+        record(action="restore subtype", target=subtype, actor=by, slug=subtype.slug, emails=returned)
         _changed()
+    return returned
 
 
-def merge_subtype(*, subtype: Subtype, into: Subtype, by: User) -> Effect:
-    """Let another subtype of the department take this one over, with its labels; returns what moved."""
+def _undo_merge(subtype: Subtype) -> int:
+    """Give back the labels, and the subtypes that had been merged into it before; in the caller's transaction."""
+    merged = AuditEvent.objects.filter(
+        action="merge subtype", object_type=Subtype._meta.model_name, object_id=str(subtype.pk)
+    )
+    latest = merged.order_by("-pk").first()
+    earlier = latest.detail.get("chained", []) if latest else []
+    Subtype.objects.filter(pk__in=earlier, merged_into=subtype.merged_into_id).update(merged_into=subtype)
+    given_as = [subtype.pk, *earlier]
+    by_people = Q(verification__subtype__in=given_as)
+    by_model = Q(verification=None, prediction__subtype__in=given_as)
+    emails = Email.objects.filter(by_people | by_model, subtype=subtype.merged_into_id)
+    return emails.update(subtype=subtype, type=subtype.type)
+
+
+def merge_subtype(*, subtype: Subtype, into: Subtype, by: User, reason: str) -> Effect:
+    """Let another subtype of the department take this one over, with its labels; returns what moved.
+
+    `restore_subtype` undoes it. Raises DeskError without a reason.
+    """
+    if not reason.strip():
+        raise DeskError(
+            "Give a reason for the merge; it is kept in the audit trail.", fields={"reason": ["is missing"]}
+        )
     if subtype.pk == into.pk or subtype.department_id != into.department_id:
         raise DeskError(f"{subtype} can only be merged into another subtype of {subtype.department}.")
     if not Subtype.objects.filter(pk=into.pk, active=True).exists():
         raise DeskError(f"{into} is out of use; merge into one that is in use.")
     with transaction.atomic():
         moved = effect_of(subtype)
-        Subtype.objects.filter(merged_into=subtype).update(merged_into=into)
+        chained = list(Subtype.objects.filter(merged_into=subtype).values_list("pk", flat=True))
+        Subtype.objects.filter(pk__in=chained).update(merged_into=into)
         Subtype.objects.filter(pk=subtype.pk).update(active=False, merged_into=into)
         Email.objects.filter(subtype=subtype).update(subtype=into, type=into.type)
         answers = Verification.objects.filter(subtype=subtype).count()
         record(
             action="merge subtype", target=subtype, actor=by, slug=subtype.slug, into=into.slug,
-            emails=moved.verified + moved.predicted, answers=answers,
+            emails=moved.verified + moved.predicted, answers=answers, chained=chained, reason=reason.strip(),
         )  # fmt: skip
         _changed()
     return moved

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from classifier import taxonomy_changes as changes
 from classifier.models import Department, EmailType, Subtype
-from reviewdesk.forms import checked
+from reviewdesk.forms import as_key, checked
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN
 
@@ -34,6 +34,7 @@ class NewSubtypeForm(SubtypeForm):
 
 class MergeForm(forms.Form):
     into = forms.ModelChoiceField(Subtype.objects.filter(active=True).select_related("department"))
+    reason = forms.CharField(max_length=300)
 
 
 @for_roles(ADMIN)
@@ -99,6 +100,15 @@ def subtype_effect(request: DeskRequest, pk: int) -> HttpResponse:
     return render(request, "classifier/_subtype_effect.html", context)
 
 
+@for_roles(ADMIN)
+def subtype_merge_effect(request: DeskRequest, pk: int) -> HttpResponse:
+    """What merging a subtype into another would change, with the button that does it."""
+    found = _subtype(pk)
+    into = found.department.subtypes.filter(active=True, pk=as_key(request.GET.get("into", "")) or 0).first()
+    effect = changes.merge_effect(subtype=found, into=into) if into else None
+    return render(request, "classifier/_merge_effect.html", {"subtype": found, "into": into, "effect": effect})
+
+
 @require_POST
 @for_roles(ADMIN)
 def subtype_retire(request: DeskRequest, pk: int) -> HttpResponse:
@@ -112,15 +122,17 @@ def subtype_retire(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(ADMIN)
 def subtype_restore(request: DeskRequest, pk: int) -> HttpResponse:
     found = _subtype(pk)
-    changes.restore_subtype(subtype=found, by=request.user)
-    messages.info(request, f"{found} is in use again.")
+    returned = changes.restore_subtype(subtype=found, by=request.user)
+    back = f"; {returned} email{'' if returned == 1 else 's'} came back" if returned else ""
+    messages.info(request, f"{found} is in use again{back}.")
     return redirect("taxonomy-department", found.department_id)
 
 
 @require_POST
 @for_roles(ADMIN)
 def subtype_merge(request: DeskRequest, pk: int) -> HttpResponse:
-    found, into = _subtype(pk), checked(MergeForm(request.POST))["into"]
-    moved = changes.merge_subtype(subtype=found, into=into, by=request.user)
-    messages.info(request, f"{found} is part of {into} now; {moved.verified + moved.predicted} emails went along.")
+    found, fields = _subtype(pk), checked(MergeForm(request.POST))
+    moved = changes.merge_subtype(subtype=found, by=request.user, **fields)
+    emails = moved.verified + moved.predicted
+    messages.info(request, f"{found} is part of {fields['into']} now; {emails} emails moved. Its row has the undo.")
     return redirect("taxonomy-department", found.department_id)

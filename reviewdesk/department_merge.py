@@ -48,8 +48,12 @@ def moves(*, department: Department, into: Department) -> Moves:
     )
 
 
-def merge_departments(*, department: Department, into: Department, by: User) -> Moves:
+def merge_departments(*, department: Department, into: Department, by: User, reason: str) -> Moves:
     """Raises DeskError, and moves nothing, where both have a document of one name or a test that is active."""
+    if not reason.strip():
+        raise DeskError(
+            "Give a reason for the merge; it is kept in the audit trail.", fields={"reason": ["is missing"]}
+        )
     if department.pk == into.pk:
         raise DeskError("A department cannot be merged with itself.")
     if not Department.objects.filter(pk=into.pk, active=True).exists():
@@ -73,19 +77,23 @@ def merge_departments(*, department: Department, into: Department, by: User) -> 
         Department.objects.filter(pk=department.pk).update(active=False, merged_into=into)
         record(
             action="merge department", target=department, actor=by, into=into.slug, emails=moved.emails,
-            documents=moved.documents, subtypes=moved.subtypes, joined=moved.joined,
+            documents=moved.documents, subtypes=moved.subtypes, joined=moved.joined, reason=reason.strip(),
         )  # fmt: skip
     return moved
 
 
-class MergeForm(forms.Form):
+class MergeTargetForm(forms.Form):
     into = forms.ModelChoiceField(Department.objects.filter(active=True), to_field_name="slug")
+
+
+class MergeForm(MergeTargetForm):
+    reason = forms.CharField(max_length=300)
 
 
 @for_roles(ADMIN)
 def department_moves(request: DeskRequest, pk: int) -> HttpResponse:
     """What merging a department would move, before it does."""
-    department, into = get_object_or_404(Department, pk=pk), checked(MergeForm(request.GET))["into"]
+    department, into = get_object_or_404(Department, pk=pk), checked(MergeTargetForm(request.GET))["into"]
     context = {"department": department, "into": into, "moves": moves(department=department, into=into)}
     return render(request, "reviewdesk/_department_moves.html", context)
 
@@ -93,7 +101,8 @@ def department_moves(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(ADMIN)
 def department_merge(request: DeskRequest, pk: int) -> HttpResponse:
-    department, into = get_object_or_404(Department, pk=pk), checked(MergeForm(request.POST))["into"]
-    moved = merge_departments(department=department, into=into, by=request.user)
+    department, fields = get_object_or_404(Department, pk=pk), checked(MergeForm(request.POST))
+    into = fields["into"]
+    moved = merge_departments(department=department, by=request.user, **fields)
     messages.info(request, f"{department} is part of {into} now, with {moved.emails} emails.")
     return redirect("taxonomy-department", into.pk)

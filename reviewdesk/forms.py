@@ -7,6 +7,16 @@ from django.forms import BaseForm, ClearableFileInput, FileField, ValidationErro
 
 from reviewdesk.errors import DeskError
 
+MAX_KEY = 2**63 - 1  # the largest key of a table
+
+
+def as_key(text: str) -> int | None:
+    """A table's key as it stands in an address; None for anything else, such as `²`, which `isdigit` takes."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 19):
+        return None
+    key = int(text)
+    return key if key <= MAX_KEY else None
+
 
 def checked(form: BaseForm) -> dict[str, Any]:
     """The cleaned fields; raises DeskError naming each field at fault."""

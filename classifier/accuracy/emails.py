@@ -4,24 +4,35 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from classifier.labels import confirmed, same_subtype
 from classifier.models import Email, Prediction, ReviewItem, Source, Verification
 from classifier.visibility import visible
+from reviewdesk.forms import MAX_KEY
 from reviewdesk.people.models import User
 
 PAGE = 50
 NONE = "(none)"  # neither a slug nor a username
 
 
+class DayField(forms.DateField):
+    """A day within a century, so that the day after it exists too."""
+
+    default_validators = [
+        MinValueValidator(date(2000, 1, 1)),
+        MaxValueValidator(date(2100, 1, 1)),
+    ]
+
+
 class Filters(forms.Form):
     """What `/accuracy/emails/` may be asked for; all of it optional. `NONE` asks for what has none."""
 
-    week = forms.DateField(required=False, label="in the sample of the week of")
-    sampled = forms.DateField(required=False, label="in the samples since the week of")
-    day = forms.DateField(required=False, label="classified on")
+    week = DayField(required=False, label="in the sample of the week of")
+    sampled = DayField(required=False, label="in the samples since the week of")
+    day = DayField(required=False, label="classified on")
     classified = forms.IntegerField(required=False, min_value=1, max_value=366, label="classified in the last days")
     received = forms.IntegerField(required=False, min_value=1, max_value=366, label="received in the last days")
     answers = forms.IntegerField(required=False, min_value=1, max_value=366, label="answered in the last days")
@@ -36,7 +47,7 @@ class Filters(forms.Form):
     high = forms.FloatField(required=False, label="confidence under")
     answered = forms.BooleanField(required=False, label="answered by a reviewer")
     wrong = forms.BooleanField(required=False, label="answered otherwise")
-    before = forms.IntegerField(required=False)
+    before = forms.IntegerField(required=False, min_value=0, max_value=MAX_KEY)
 
 
 LOOKUPS = {

@@ -1,8 +1,12 @@
 """Departments and their subtypes; the four types are fixed."""
 
+import re
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+
+EXAMPLE_SEPARATOR = re.compile(r"^[ \t]*-{3,}[ \t\r]*$", re.MULTILINE)
 
 
 class EmailType(models.TextChoices):
@@ -59,6 +63,11 @@ class Subtype(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def example_texts(self) -> list[str]:
+        """The written examples, one by one: a line of three or more dashes and nothing else stands between two."""
+        return [text.strip() for text in EXAMPLE_SEPARATOR.split(self.examples) if text.strip()]
 
     @property
     def final(self) -> "Subtype":

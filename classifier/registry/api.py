@@ -6,13 +6,22 @@ from rest_framework.decorators import api_view, permission_classes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from classifier.registry import queries, services
+from classifier.registry import promotion, queries, services
 from reviewdesk.people.access import api_for
 from reviewdesk.people.models import ADMIN
 
 
 class ReasonInput(serializers.Serializer):
     reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
+
+
+class PromoteInput(serializers.Serializer):
+    reason = serializers.CharField(max_length=300, help_text="Kept in the ledger.")
+    force = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Also where it was not evaluated, is worse, lacks a department, or a test is running.",
+    )
 
 
 class RollBackInput(ReasonInput):
@@ -65,13 +74,18 @@ def model(request: Request, version: str) -> Response:
     return Response(queries.version_row(found) | {"manifest": found.manifest, "metrics": found.metrics})
 
 
-@extend_schema(request=ReasonInput, responses=ModelOutput)
+@extend_schema(request=PromoteInput, responses=ModelOutput)
 @api_view(["POST"])
 @permission_classes([api_for("models", ADMIN)])
 def promote(request: Request, version: str) -> Response:
-    """Let a version serve; in effect in every process within five seconds."""
+    """Let a version serve; in effect in every process within five seconds.
+
+    Refused with the code `promotion_refused` and the problems under `fields.force`, unless `force` is true.
+    """
     found = queries.find_version(version)
-    services.promote(version=found, by=request.user, reason=_reason(request))
+    given = PromoteInput(data=request.data)
+    given.is_valid(raise_exception=True)
+    promotion.promote_by_person(version=found, by=request.user, **given.validated_data)
     return Response(queries.version_row(found))
 
 
@@ -93,9 +107,3 @@ def archive(request: Request, version: str) -> Response:
     found = queries.find_version(version)
     services.archive(version=found, by=request.user)
     return Response(queries.version_row(found))
-
-
-def _reason(request: Request) -> str:
-    given = ReasonInput(data=request.data)
-    given.is_valid(raise_exception=True)
-    return given.validated_data.get("reason", "")

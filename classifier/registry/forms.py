@@ -38,6 +38,13 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=300, required=False)
 
 
+class PromoteForm(forms.Form):
+    """`force`: also where the check found problems."""
+
+    reason = forms.CharField(max_length=300)
+    force = forms.BooleanField(required=False)
+
+
 class RollBackForm(ReasonForm):
     """`serving`: the version the page showed in production."""
 

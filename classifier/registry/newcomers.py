@@ -1,7 +1,6 @@
 """Subtypes with their examples, as the predictor wants them for what it was not trained on."""
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -15,7 +14,6 @@ from ml.taxonomy import LabelSpace
 from reviewdesk.errors import BackendError
 
 MOST = 16  # examples of a subtype: more bring little
-SEPARATOR = re.compile(r"^\s*-{3,}\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def new_subtypes(found: Revision) -> list[NewSubtype]:
 
 def _examples(subtype: Subtype) -> tuple[tuple[str, str], ...]:
     """(subject, body) pairs: those written into the taxonomy first, then the newest that people labelled."""
-    written = [("", text.strip()) for text in SEPARATOR.split(subtype.examples) if text.strip()]
+    written = [("", text) for text in subtype.example_texts]
     labelled = _labelled((subtype.pk,)).order_by("-pk").values_list("subject", "body")
     return tuple([*written, *labelled[: max(0, MOST - len(written))]][:MOST])
 
@@ -54,9 +52,14 @@ def _labelled(subtypes: tuple[int, ...]):
 
 def _unknown(folder: Path) -> tuple[int, ...]:
     """Active subtypes of active departments that the model in the folder was not trained on."""
-    trained = _trained(folder / "labels.json")
+    trained = trained_labels(folder)
     rows = Subtype.objects.filter(active=True, department__active=True).values_list("pk", "department__slug", "slug")
     return tuple(sorted(pk for pk, department, slug in rows if (department, slug) not in trained))
+
+
+def trained_labels(folder: Path) -> frozenset[tuple[str, str]]:
+    """(department, subtype) slugs that the model in the folder was trained on. Raises BackendError."""
+    return _trained(folder / "labels.json")
 
 
 @lru_cache(maxsize=8)

@@ -6,8 +6,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier.models import ModelVersion, TrainingRun
-from classifier.registry import presenting, queries, runs, services
-from classifier.registry.forms import AccuracyForm, CompareForm, ReasonForm, RollBackForm, TrainForm
+from classifier.registry import presenting, promotion, queries, runs, services
+from classifier.registry.forms import AccuracyForm, CompareForm, PromoteForm, RollBackForm, TrainForm
 from reviewdesk.errors import DeskError
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
@@ -94,11 +94,13 @@ def compare(request: DeskRequest) -> HttpResponse:
     return render(request, "classifier/compare_models.html", context)
 
 
-@require_POST
 @for_roles(ADMIN)
 def promote_model(request: DeskRequest, version: str) -> HttpResponse:
-    reason = checked(ReasonForm(request.POST))["reason"]
-    services.promote(version=queries.find_version(version), by=request.user, reason=reason)
+    """What a promotion would change; by POST it is done, with a reason."""
+    found = get_object_or_404(ModelVersion, version=version)
+    if request.method != "POST":
+        return render(request, "classifier/promote_model.html", {"check": promotion.check_promotion(found)})
+    promotion.promote_by_person(version=found, by=request.user, **checked(PromoteForm(request.POST)))
     messages.info(request, f"{version} serves from now on; every process changes over within seconds.")
     return redirect("models")
 

@@ -1,11 +1,12 @@
 """A second person's answer: who gives one, whether it agrees, and who decides where it does not."""
 
 from hashlib import sha256
+from uuid import uuid4
 
 from django.db import transaction
 from django.utils import timezone
 
-from classifier.labels import confirmed, find_label, label_by_person
+from classifier.labels import confirmed, find_label, label_by_person, withdraw_person_label
 from classifier.models import Disagreement, Email, ReviewItem, Source, Verification
 from classifier.review.experiments import judge_email
 from classifier.review.opening import open_second_seat
@@ -87,7 +88,7 @@ def adjudicate(*, disagreement: Disagreement, user: User, type: str, subtype: st
             subtype=found,
             reason=reason.strip()[:500],
             source=Source.ADJUDICATION,
-            idempotency_key=f"adjudicate:{disagreement.pk}",
+            idempotency_key=f"adjudicate:{disagreement.pk}:{uuid4().hex}",
         )
         if not Disagreement.objects.filter(pk=disagreement.pk, settled_by=None).update(settled_by=verification):
             raise Conflict("Somebody has decided this already.", code="already_done")
@@ -96,3 +97,26 @@ def adjudicate(*, disagreement: Disagreement, user: User, type: str, subtype: st
         record(action="adjudicate", target=email, actor=user, type=type_, subtype=found.slug if found else None)
         enqueue_emails([email.pk])
     return verification
+
+
+def undo_decision(*, disagreement: Disagreement, user: User) -> None:
+    """Take back a decision: the answers wait for another one. Raises Conflict where it was taken back already."""
+    with transaction.atomic():
+        current = Disagreement.objects.select_for_update().select_related("settled_by").get(pk=disagreement.pk)
+        decision = current.settled_by
+        reopened = Disagreement.objects.filter(email=current.email_id, settled_by=None)
+        if decision is None or reopened.exists():
+            raise Conflict("This disagreement is open again already.", code="already_done")
+        Verification.objects.create(
+            email=current.email,
+            reviewer=user,
+            action=Verification.Action.UNDO,
+            source=decision.source,
+            supersedes=decision,
+            idempotency_key=f"undo:{decision.pk}",
+        )
+        Disagreement.objects.filter(pk=current.pk).update(settled_by=None)
+        email = Email.objects.select_related("prediction").get(pk=current.email_id)
+        withdraw_person_label(email=email)
+        judge_email(email)
+        record(action="undo decision", target=email, actor=user, verification=decision.pk)

@@ -119,6 +119,14 @@ class OpenDisagreement:
     answers: Sequence[Verification]
 
 
+def recent_decisions(*, most: int = 5) -> list[Disagreement]:
+    """Those decided in the last day, the newest first: they can be taken back."""
+    since = timezone.now() - timedelta(days=1)
+    decided = Disagreement.objects.filter(settled_by__created_at__gte=since, settled_by__source=Source.ADJUDICATION)
+    decided = decided.select_related("email", "settled_by__subtype", "settled_by__reviewer")
+    return list(decided.order_by("-settled_by")[:most])
+
+
 def open_disagreements(*, most: int = 20) -> list[OpenDisagreement]:
     """Those that wait for a decision, the oldest first, with the answers side by side."""
     waiting = Disagreement.objects.filter(settled_by=None).order_by("pk")[:most]

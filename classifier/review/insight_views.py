@@ -7,7 +7,7 @@ from django.views.decorators.http import require_POST
 
 from classifier.models import Disagreement, Subtype
 from classifier.review import agreeing
-from classifier.review.agreement import open_disagreements, report
+from classifier.review.agreement import open_disagreements, recent_decisions, report
 from classifier.review.forms import DecisionForm
 from classifier.review.progress import progress
 from reviewdesk.backends import enqueue
@@ -38,6 +38,7 @@ def disagreements(request: DeskRequest) -> HttpResponse:
     context = {
         "waiting": waiting,
         "subtypes": subtypes,
+        "decided": recent_decisions(),
         "count": Disagreement.objects.filter(settled_by=None).count(),
     }
     return render(request, "classifier/disagreements.html", context)
@@ -57,5 +58,13 @@ def second_looks(request: DeskRequest) -> HttpResponse:
 def disagreement_decide(request: DeskRequest, pk: int) -> HttpResponse:
     disagreement = get_object_or_404(Disagreement.objects.select_related("email"), pk=pk)
     agreeing.adjudicate(disagreement=disagreement, user=request.user, **checked(DecisionForm(request.POST)))
-    messages.info(request, "Decided; it is the label in force.")
+    messages.info(request, "Decided. It can be undone below for a day.")
+    return redirect("disagreements")
+
+
+@require_POST
+@for_roles(ADMIN)
+def disagreement_undo(request: DeskRequest, pk: int) -> HttpResponse:
+    agreeing.undo_decision(disagreement=get_object_or_404(Disagreement, pk=pk), user=request.user)
+    messages.info(request, "Taken back; it waits for a decision again.")
     return redirect("disagreements")

@@ -124,7 +124,7 @@ def can_undo(*, user: User) -> bool:
 
 def examples_of(subtype: Subtype, *, without: int | None = None) -> list[str]:
     """Up to three emails that show a subtype: those written for it, then the newest that people gave it."""
-    own = [text.strip() for text in subtype.examples.split("\n---") if text.strip()][:EXAMPLES]
+    own = subtype.example_texts[:EXAMPLES]
     answers = confirmed(Verification.objects.filter(subtype=subtype, email__subtype=subtype)).exclude(email=without)
     emails = Email.objects.filter(pk__in=list(answers.order_by("-pk").values_list("email", flat=True)[: 2 * EXAMPLES]))
     shown = [f"{e.subject}. {e.body[:300]}".strip(". ") for e in emails.order_by("-pk")]

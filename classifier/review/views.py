@@ -16,7 +16,7 @@ from classifier.review.forms import AnswerForm, MoveForm
 from classifier.review.presenting import present
 from classifier.review.queries import can_undo, examples_of, holders, queue_state, undoable
 from classifier.visibility import visible
-from reviewdesk.forms import checked
+from reviewdesk.forms import as_key, checked
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN, REVIEWER
 
@@ -58,8 +58,7 @@ def review_move(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(REVIEWER)
 def review_undo(request: DeskRequest) -> HttpResponse:
     """Take back the last answer, or the one of the history that is named."""
-    named = request.POST.get("answer", "")
-    item = services.undo(user=request.user, answer=int(named) if named.isdigit() else None)
+    item = services.undo(user=request.user, answer=as_key(request.POST.get("answer", "")))
     return _panel(request, leases.held_by(request.user) or item, undone=True)
 
 
@@ -72,10 +71,9 @@ def review_history(request: DeskRequest) -> HttpResponse:
 @for_roles(REVIEWER)
 def subtype_examples(request: DeskRequest, pk: int) -> HttpResponse:
     """Emails that show a subtype; `without` leaves out the one being reviewed."""
-    without = request.GET.get("without", "")
     shown = examples_of(
         get_object_or_404(visible(Subtype.objects.all(), request.user), pk=pk),
-        without=int(without) if without.isdigit() else None,
+        without=as_key(request.GET.get("without", "")),
     )
     return render(request, "classifier/_subtype_examples.html", {"examples": shown})
 

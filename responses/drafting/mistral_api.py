@@ -193,7 +193,7 @@ def _translated(host: str) -> Iterator[None]:
         wait = str(error.headers.get("retry-after", ""))
         raise _Refused(
             f"{host} answered {status}{_meaning(status)}", permanent=status in PERMANENT,
-            wait=float(wait) if wait.replace(".", "", 1).isdigit() else 0.0,
+            wait=float(wait) if wait.isascii() and wait.replace(".", "", 1).isdigit() else 0.0,
         ) from None  # fmt: skip
     except httpx2.TimeoutException:
         raise _Refused(f"{host} did not answer in time") from None

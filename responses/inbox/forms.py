@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from classifier.models import Department, EmailType, Thread
 from classifier.visibility import visible_departments
 from responses.inbox.threads import SNOOZES
-from reviewdesk.forms import ManyFilesField
+from reviewdesk.forms import ManyFilesField, as_key
 from reviewdesk.people.models import User
 
 
@@ -158,7 +158,7 @@ class StatusForm(forms.Form):
 class BulkForm(StatusForm):
     def __init__(self, data, **kwargs):
         super().__init__(data, **kwargs)
-        ticked = [(v, v) for v in data.getlist("threads") if v.isdigit()][:500]
+        ticked = [(v, v) for v in data.getlist("threads") if as_key(v) is not None][:500]
         self.fields["threads"] = forms.TypedMultipleChoiceField(coerce=int, choices=ticked)
 
 

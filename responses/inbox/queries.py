@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -13,6 +13,7 @@ from responses.inbox.access import drafts_for, outgoing_for, threads_for
 from responses.inbox.forms import FilterForm
 from responses.inbox.search import threads_matching
 from responses.models import Document, Draft, DraftJob, OutgoingMessage
+from reviewdesk.forms import as_key
 from reviewdesk.people.models import User
 
 PAGE = 40
@@ -86,14 +87,24 @@ def _unsent(user: User) -> QuerySet[OutgoingMessage]:
 def page_of(filters: FilterForm, *, user: User, after: str = "") -> Page:
     """Keyset pagination by (last message, id)."""
     threads = filtered(filters, user).order_by("-last_message_at", "-id")
-    moment, _, last = after.rpartition("_")
-    if moment and last.isdigit():
-        at = parse_datetime(moment)
-        if at is not None:
-            threads = threads.filter(Q(last_message_at__lt=at) | Q(last_message_at=at, id__lt=int(last)))
+    if (position := _position(after)) is not None:
+        at, last = position
+        threads = threads.filter(Q(last_message_at__lt=at) | Q(last_message_at=at, id__lt=last))
     rows = list(_rows(threads, user)[: PAGE + 1])
     more = rows[PAGE - 1] if len(rows) > PAGE else None
     return Page(rows[:PAGE], f"{more.last_message_at.isoformat()}_{more.pk}" if more else "")
+
+
+def _position(after: str) -> tuple[datetime, int] | None:
+    """Where a page ends, from its address; None for one that nobody was given."""
+    moment, _, last = after.rpartition("_")
+    key = as_key(last)
+    try:
+        at = parse_datetime(moment)
+        at = at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
+    except (ValueError, OverflowError):  # the 13th month, or a moment before the year 1
+        return None
+    return None if at is None or key is None else (at, key)
 
 
 def row_of(thread_id: int, user: User) -> Thread | None:

@@ -11,6 +11,7 @@ from django.shortcuts import render
 
 from reviewdesk.audit.queries import PAGE, Filters, actions, events, walk
 from reviewdesk.csv_cells import csv_cells
+from reviewdesk.forms import as_key
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN, User
 
@@ -35,7 +36,7 @@ class FilterForm(forms.Form):
 def audit(request: DeskRequest) -> HttpResponse:
     form = FilterForm(request.GET)
     before = request.GET.get("before", "")
-    rows = list(events(form.filters, before=int(before) if before.isdigit() else None)[: PAGE + 1])
+    rows = list(events(form.filters, before=as_key(before))[: PAGE + 1])
     context = {
         "events": rows[:PAGE],
         "more": rows[PAGE - 1].pk if len(rows) > PAGE else None,

@@ -144,6 +144,23 @@ def test_the_pages_show_agreement_disagreements_and_progress(client, overlapped,
     assert reviewer.username in progress and "Low confidence" in progress and "<td>12</td>" in progress
 
 
+def test_a_decision_is_undone(client, overlapped, reviewer, second, admin):
+    give(reviewer)
+    give(second, type="query", subtype="access_query")
+    client.force_login(admin)
+    page = client.get("/review/disagreements/").content.decode()
+    assert '<option value="">choose a label…</option>' in page
+    found = Disagreement.objects.get()
+    assert client.post(f"/review/disagreements/{found.pk}/", {"subtype": "", "reason": "x"}).status_code == 400
+    client.post(f"/review/disagreements/{found.pk}/", {"subtype": "access_query", "reason": "it asks"})
+    client.post(f"/review/disagreements/{found.pk}/undo/")
+    found.refresh_from_db()
+    assert found.settled_by is None and Email.objects.get().subtype.slug == "bug_complaint", "the first answer again"
+    assert client.post(f"/review/disagreements/{found.pk}/undo/").status_code == 409
+    client.post(f"/review/disagreements/{found.pk}/", {"subtype": "outage_complaint", "reason": "another"})
+    assert Email.objects.get().subtype.slug == "outage_complaint"
+
+
 def test_agreement_counts_pairs_by_department_label_and_people(admin, reviewer, second):
     change(admin, overlap_share=1.0)
     for n in range(10):

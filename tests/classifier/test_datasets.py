@@ -136,7 +136,7 @@ def test_rows_are_named_as_subtypes_are_counted_today(admin):
     labelled(3)
     first = build()
     it = make_department("it")
-    merge_subtype(subtype=it.subtypes.get(slug=RIGHT), into=it.subtypes.get(slug=WRONG), by=admin)
+    merge_subtype(subtype=it.subtypes.get(slug=RIGHT), into=it.subtypes.get(slug=WRONG), by=admin, reason="the same")
     assert {row.subtype for row in read_rows(build(parent=first))} == {WRONG}
     it.subtypes.filter(slug=WRONG).update(active=False)
     third = build(parent=first)
@@ -173,7 +173,12 @@ def test_a_merged_department_keeps_its_rows_and_their_splits(admin):
     labelled(30, department="hr")
     make_department("it")
     first = build()
-    merge_departments(department=Department.objects.get(slug="hr"), into=Department.objects.get(slug="it"), by=admin)
+    merge_departments(
+        department=Department.objects.get(slug="hr"),
+        into=Department.objects.get(slug="it"),
+        by=admin,
+        reason="one team",
+    )
     elsewhere = {row.email: row.split for row in read_rows(first)}
     second = build(parent=first)
     assert {row.email: row.split for row in read_rows(second)} == elsewhere

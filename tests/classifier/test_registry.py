@@ -1,16 +1,20 @@
 """Versions: promoted, rolled back, archived; the ledger; and processes that change over without losing a request."""
 
+import json
 import shutil
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from django.urls import reverse
 
 from classifier.models import Department, Email, ModelAlias, ModelVersion, ServingPeriod, Subtype
+from classifier.registry import newcomers
 from classifier.registry import serving as serving_module
+from classifier.registry.promotion import promote_by_person
 from classifier.registry.queries import ledger, threshold_choices
-from classifier.registry.services import archive, promote, register, restore, roll_back, set_testing
+from classifier.registry.services import archive, keep_evaluation, promote, register, restore, roll_back, set_testing
 from classifier.registry.serving import serving
 from reviewdesk.audit.models import AuditEvent
 from reviewdesk.errors import BackendError, DeskError
@@ -209,6 +213,9 @@ def test_the_pages_show_versions_report_and_comparison(desk, starter, second):
 
 
 def test_promote_roll_back_and_archive_from_the_page(desk, starter, second):
+    keep_evaluation(version=second, data="own test split", report=starter.metrics)
+    assert "New mail is labelled by second" in desk.get(reverse("model-promote", args=["second"])).content.decode()
+    assert desk.post(reverse("model-promote", args=["second"])).status_code == 400
     desk.post(reverse("model-promote", args=["second"]), {"reason": "better"})
     assert production() == "second"
     answers = [desk.post(reverse("model-rollback"), {"serving": "second"}) for _ in range(2)]
@@ -221,7 +228,51 @@ def test_promote_roll_back_and_archive_from_the_page(desk, starter, second):
     assert desk.post(reverse("model-promote", args=["second"])).status_code == 400
 
 
+def test_a_promotion_is_refused_without_an_evaluation_when_worse_incomplete_or_during_a_test(
+    client, starter, second, admin, settings, monkeypatch
+):
+    def problems() -> str:
+        with pytest.raises(DeskError) as refused:
+            promote_by_person(version=second, by=admin, reason="it is new")
+        assert refused.value.code == "promotion_refused" and production() == "starter"
+        return "; ".join(refused.value.fields["force"])
+
+    with pytest.raises(DeskError, match="Give a reason"):
+        promote_by_person(version=second, by=admin, reason=" ", force=True)
+    ModelVersion.objects.filter(pk=second.pk).update(metrics={})
+    second.refresh_from_db()
+    assert "never evaluated" in problems()
+    worse = starter.metrics | {"subtype": starter.metrics["subtype"] | {"accuracy": 0.09}}
+    keep_evaluation(version=second, data="own test split", report=worse)
+    assert "its subtype accuracy is 9.0%, that of starter 82.1%, on the same emails" in problems()
+    keep_evaluation(version=second, data="other.csv", report=starter.metrics | {"data_sha256": "other"})
+    assert "9.0%" in problems(), "a report on the same emails goes before a newer one on others"
+    keep_evaluation(version=second, data="own test split", report=starter.metrics)
+    labels = settings.MODELS_DIR / "second" / "labels.json"
+    original = labels.read_bytes()
+    known = json.loads(original)
+    labels.write_text(json.dumps(known | {"departments": {"it": known["departments"]["it"]}}))
+    newcomers._trained.cache_clear()
+    assert "it was not trained on digital_healthcare, ecommerce" in problems()
+    labels.write_bytes(original)
+    newcomers._trained.cache_clear()
+    running = SimpleNamespace(experiment=SimpleNamespace(name="Spring model"))
+    monkeypatch.setattr("classifier.registry.promotion.active", SimpleNamespace(get=lambda: [running]))
+    assert problems() == "a test is running: Spring model"
+    client.force_login(admin)
+    page = client.get(reverse("model-promote", args=["second"])).content.decode()
+    assert "Spring model" in page and 'name="force" required' in page
+    headers = {"Authorization": f"Bearer {create_token(user=admin, scopes=['models'])}"}
+    url, kind = "/api/v1/models/second/promote", "application/json"
+    answer = client.post(url, {"reason": "better"}, content_type=kind, headers=headers)
+    assert answer.status_code == 400 and answer.json()["code"] == "promotion_refused"
+    assert client.post(url, {"force": True}, content_type=kind, headers=headers).status_code == 400, "no reason"
+    answer = client.post(url, {"reason": "better", "force": True}, content_type=kind, headers=headers)
+    assert answer.status_code == 200 and production() == "second"
+
+
 def test_promote_and_roll_back_by_the_api(client, starter, second, admin):
+    keep_evaluation(version=second, data="own test split", report=starter.metrics)
     headers = {"Authorization": f"Bearer {create_token(user=admin, scopes=['models'])}"}
     answer = client.post(
         "/api/v1/models/second/promote", {"reason": "better"}, content_type="application/json", headers=headers

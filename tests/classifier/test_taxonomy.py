@@ -6,8 +6,10 @@ from classifier.accuracy.queries import week_of
 from classifier.accuracy.sampling import draw_weekly_sample
 from classifier.models import Email, Subtype, Verification
 from classifier.prediction.services import classify_text
+from classifier.registry.newcomers import _examples
 from classifier.retraining.rows import label_rows, latest_snapshot
 from classifier.review import leases
+from classifier.review.queries import examples_of
 from classifier.review.services import correct, verify
 from classifier.taxonomy_changes import (
     add_department,
@@ -34,7 +36,7 @@ def test_a_merge_moves_labels_and_leaves_the_answers(subtypes, admin, agent):
     correct(email=labelled, user=agent, type="", subtype="bug_complaint")
     make_classified(subtype="bug_complaint")
     assert (effect_of(bug).verified, effect_of(bug).predicted) == (1, 1)
-    moved = merge_subtype(subtype=bug, into=outage, by=admin)
+    moved = merge_subtype(subtype=bug, into=outage, by=admin, reason="the same")
     assert (moved.verified, moved.predicted) == (1, 1)
     assert {e.subtype for e in Email.objects.all()} == {outage}
     assert Verification.objects.get().subtype_id == bug.pk, "an answer stays as it was given"
@@ -44,9 +46,57 @@ def test_a_merge_moves_labels_and_leaves_the_answers(subtypes, admin, agent):
 
 def test_a_merge_of_a_merged_one_goes_all_the_way(subtypes, admin):
     bug, outage, query = (subtypes[s] for s in ("bug_complaint", "outage_complaint", "access_query"))
-    merge_subtype(subtype=bug, into=outage, by=admin)
-    merge_subtype(subtype=outage, into=query, by=admin)
+    merge_subtype(subtype=bug, into=outage, by=admin, reason="the same")
+    merge_subtype(subtype=outage, into=query, by=admin, reason="the same")
     assert {s.final.slug for s in Subtype.objects.filter(pk__in=[bug.pk, outage.pk])} == {"access_query"}
+
+
+def test_a_merge_is_undone_with_its_labels(subtypes, admin, agent):
+    bug, outage, query = (subtypes[s] for s in ("bug_complaint", "outage_complaint", "access_query"))
+    by_person, by_model, own = make_classified(), make_classified(subtype="bug_complaint"), make_classified()
+    correct(email=by_person, user=agent, type="", subtype="bug_complaint")
+    merge_subtype(subtype=query, into=bug, by=admin, reason="the same")
+    earlier = make_classified(subtype="access_query")
+    merge_subtype(subtype=bug, into=outage, by=admin, reason="the same")
+    assert restore_subtype(subtype=bug, by=admin) == 3
+    labels = {e.pk: (e.subtype.slug, e.type) for e in Email.objects.select_related("subtype")}
+    assert labels[by_person.pk] == labels[by_model.pk] == labels[earlier.pk] == ("bug_complaint", "complaint")
+    assert labels[own.pk] == ("outage_complaint", "complaint"), "it never was the merged one"
+    query.refresh_from_db()
+    assert query.merged_into == bug, "what had been merged before comes along"
+
+
+def test_a_merge_shows_its_effect_and_wants_a_target_and_a_reason(client, subtypes, admin):
+    client.force_login(admin)
+    bug, query = subtypes["bug_complaint"], subtypes["access_query"]
+    make_classified(subtype="bug_complaint")
+    effect = client.get(f"/settings/subtypes/{bug.pk}/effect/").content.decode()
+    assert '<option value="">choose a subtype…</option>' in effect
+    assert client.get(f"/settings/subtypes/{bug.pk}/merge/effect/?into=").content.decode().strip() == ""
+    shown = client.get(f"/settings/subtypes/{bug.pk}/merge/effect/?into={query.pk}").content.decode()
+    assert "complaint becomes query" in shown and 'name="reason" required' in shown
+    for fields in ({}, {"into": query.pk}, {"reason": "x"}, {"into": query.pk, "reason": " "}):
+        assert client.post(f"/settings/subtypes/{bug.pk}/merge/", fields).status_code == 400
+    bug.refresh_from_db()
+    assert bug.merged_into is None
+    client.post(f"/settings/subtypes/{bug.pk}/merge/", {"into": query.pk, "reason": "they mean the same"})
+    assert "Undo the merge" in client.get(f"/settings/taxonomy/{bug.department_id}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("written", "texts"),
+    [
+        ("one\n---\ntwo", ["one", "two"]),
+        ("one\r\n----\r\ntwo", ["one", "two"]),
+        ("--- Original Message ---\nFrom: a\n---\ntwo", ["--- Original Message ---\nFrom: a", "two"]),
+        ("one\n--\nsignature", ["one\n--\nsignature"]),
+        ("---\n\n---\n", []),
+    ],
+)
+def test_reviewers_and_the_model_read_the_same_examples(subtypes, admin, written, texts):
+    bug = subtypes["bug_complaint"]
+    change_subtype(subtype=bug, name=bug.name, guideline="", examples=written, by=admin)
+    assert examples_of(bug) == texts == [body for _, body in _examples(bug)]
 
 
 def test_accuracy_counts_merged_subtypes_as_one(subtypes, admin, reviewer):
@@ -55,7 +105,7 @@ def test_accuracy_counts_merged_subtypes_as_one(subtypes, admin, reviewer):
     item = leases.claim_next(user=reviewer)
     verify(item=item, user=reviewer, answer=answer(item, subtype="outage_complaint"))
     assert week_of([draw]).subtype.value == 0
-    merge_subtype(subtype=subtypes["bug_complaint"], into=subtypes["outage_complaint"], by=admin)
+    merge_subtype(subtype=subtypes["bug_complaint"], into=subtypes["outage_complaint"], by=admin, reason="the same")
     assert week_of([draw]).subtype.value == 1
 
 
@@ -86,7 +136,7 @@ def test_the_model_gives_no_retired_subtype_and_the_target_of_a_merged_one(start
     said = classify_text(department=department, **text).scores.subtype
     subtype = department.subtypes.get(slug=said)
     other = department.subtypes.filter(type=subtype.type).exclude(pk=subtype.pk).first()
-    merge_subtype(subtype=subtype, into=other, by=admin)
+    merge_subtype(subtype=subtype, into=other, by=admin, reason="the same")
     merged = classify_text(department=department, **text).scores
     assert merged.subtype == other.slug and said not in dict(merged.subtypes)
     restore_subtype(subtype=subtype, by=admin)
@@ -104,10 +154,10 @@ def test_a_subtype_that_cannot_be_added(subtypes, admin, name):
 def test_merging_needs_another_one_in_use_of_the_department(subtypes, admin):
     retail = make_department("retail").subtypes.first()
     with pytest.raises(DeskError, match="another subtype of"):
-        merge_subtype(subtype=subtypes["bug_complaint"], into=retail, by=admin)
+        merge_subtype(subtype=subtypes["bug_complaint"], into=retail, by=admin, reason="the same")
     retire_subtype(subtype=subtypes["ad_spam"], by=admin)
     with pytest.raises(DeskError, match="out of use"):
-        merge_subtype(subtype=subtypes["bug_complaint"], into=subtypes["ad_spam"], by=admin)
+        merge_subtype(subtype=subtypes["bug_complaint"], into=subtypes["ad_spam"], by=admin, reason="the same")
 
 
 def test_the_pages(client, subtypes, admin):
@@ -123,7 +173,7 @@ def test_the_pages(client, subtypes, admin):
     assert "Lost ticket" in client.get(f"/settings/taxonomy/{department.pk}/").content.decode()
     bug = subtypes["bug_complaint"]
     assert "0 labels by people" in client.get(f"/settings/subtypes/{bug.pk}/effect/").content.decode()
-    client.post(f"/settings/subtypes/{bug.pk}/merge/", {"into": subtypes["outage_complaint"].pk})
+    client.post(f"/settings/subtypes/{bug.pk}/merge/", {"into": subtypes["outage_complaint"].pk, "reason": "same"})
     assert "part of Outage complaint" in client.get(f"/settings/taxonomy/{bug.department_id}/").content.decode()
     client.post(f"/settings/subtypes/{bug.pk}/restore/")
     client.post(f"/settings/subtypes/{bug.pk}/retire/")

@@ -5,7 +5,7 @@ from django.urls import get_resolver, reverse
 
 from reviewdesk.people.models import ApiToken
 from reviewdesk.people.services import create_token
-from tests.factories import make_classified, make_draft, make_item, make_user
+from tests.factories import make_classified, make_draft, make_email, make_item, make_user
 
 PAGES = {
     "review": {"reviewer"},
@@ -111,6 +111,7 @@ POSTS = {
     "review-release": (set(), "item"),
     "queue-change": (set(), "source"),
     "disagreement-decide": (set(), "department"),
+    "disagreement-undo": (set(), "department"),
     "threshold-set": (set(), "department"),
     "document-details": (set(), "document"),
     "document-replace": (set(), "document"),
@@ -142,6 +143,7 @@ OBJECT_PAGES = {
     "threshold-preview",
     "taxonomy-department",
     "subtype-effect",
+    "subtype-merge-effect",
     "department-moves",
     "subtype-examples",
     "models-compare",
@@ -292,3 +294,45 @@ def test_tokens_are_hashed_scoped_and_expire(client, db):
 def test_a_script_of_a_logged_out_page_gets_a_401_it_can_show(client, objects):
     response = client.post(reverse("draft-save", args=[objects["draft"]]), {}, headers={"Accept": "application/json"})
     assert response.status_code == 401 and "log in" in response.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/accuracy/emails/",
+        "/accuracy/emails/?before=²",
+        "/accuracy/emails/?before=-1",
+        "/accuracy/emails/?before=99999999999999999999999",
+        "/accuracy/emails/?day=9999-12-31",
+        "/accuracy/emails/?week=0001-01-01",
+        "/accuracy/emails/?low=nan&high=1e999",
+        "/accuracy/?days=²",
+        "/inbox/?after=2026-13-01T00:00:00Z_1",
+        "/inbox/?after=2026-11-01T00:00:00_1",
+        "/inbox/?after=0001-01-01T00:00:00%2B14:00_1",
+        "/inbox/?after=2026-11-01T00:00:00Z_²",
+        "/inbox/?after=2026-11-01T00:00:00Z_99999999999999999999",
+        "/inbox/?q=%00&department=%00&subtype=%00&tag=²",
+        "/inbox/99999999999999999999999/",
+        "/settings/audit/?before=²",
+        "/settings/audit/?before=99999999999999999999999",
+        "/settings/audit/?since=9999-12-31&until=0001-01-01",
+        "/review/subtypes/1/examples/?without=²",
+        "/models/compare/?a=²&b=1",
+        "/models/starter/?report=²&accuracy=nan",
+        "/knowledge/?q=%00&department=²",
+        "/experiments/plan/?weeks=²",
+    ],
+)
+def test_an_odd_address_is_no_server_error(client, admin, address):
+    make_email()  # not yet classified
+    make_item()
+    client.force_login(admin)
+    assert client.get(address).status_code in (200, 400, 404)
+
+
+@pytest.mark.parametrize("name", ["review-undo", "inbox-bulk"])
+def test_an_odd_number_in_a_form_is_no_server_error(client, admin, name):
+    client.force_login(admin)
+    fields = {"answer": "²", "threads": ["²", "1"], "status": "closed"}
+    assert client.post(reverse(name), fields).status_code in (302, 400)

@@ -114,7 +114,7 @@ def test_no_page_shows_anything_of_a_hidden_department(client, hidden, outsider,
 def test_every_object_page_of_agents_and_reviewers_is_walked():
     admins_only = {"experiment", "experiment-live", "experiment-plan", "experiment-report", "document-move",
                    "retraining-run", "data-set-download", "export-row", "export-download", "model", "model-move",
-                   "threshold-preview", "taxonomy-department", "subtype-effect", "department-moves", "models-compare",
+                   "threshold-preview", "taxonomy-department", "subtype-effect", "subtype-merge-effect", "department-moves", "models-compare",
                    "training-run", "training-log"}  # fmt: skip
     walked = {name.partition(":")[0] for name, _ in ADDRESSES} | set(OPENED) | {"draft-take"}
     assert OBJECT_PAGES - admins_only <= walked

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from classifier.models import ModelVersion
+from classifier.registry.promotion import promote_by_person
 from classifier.registry.queries import find_version, ledger, version_row
-from classifier.registry.services import archive, promote, register, restore, roll_back, set_testing
+from classifier.registry.services import archive, register, restore, roll_back, set_testing
 from reviewdesk.commands import DeskCommand
 
 MOVES: dict[str, tuple[Callable[..., None], str]] = {
@@ -24,7 +25,10 @@ class Command(DeskCommand):
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("action", choices=["list", "show", "register", "promote", "rollback", "ledger", *MOVES])
         parser.add_argument("version", nargs="?", help="needed by all but list, rollback and ledger")
-        parser.add_argument("--reason", default="", help="kept in the ledger")
+        parser.add_argument("--reason", default="", help="kept in the ledger; promote needs one")
+        parser.add_argument(
+            "--force", action="store_true", help="promote a version that is not evaluated, worse or incomplete"
+        )
 
     def run(self, **options: Any) -> None:
         action = options["action"]
@@ -42,7 +46,7 @@ class Command(DeskCommand):
         if action == "show":
             self.print_json(version_row(version) | {"manifest": version.manifest, "metrics": version.metrics})
         elif action == "promote":
-            promote(version=version, reason=options["reason"])
+            promote_by_person(version=version, by=None, reason=options["reason"], force=options["force"])
             self.stdout.write(f"{version.version} is in production")
         else:
             move, said = MOVES[action]
