@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from classifier.labels import confirmed
-from classifier.models import Prediction, Source, Verification
+from classifier.models import Prediction, Source, Verification, WithoutSubtype
 
 LOW_CONFIDENCE = 0.5  # subtype confidence counted as low in figures
 CHUNK = 10_000  # emails a query: SQLite takes some 32,000 parameters
@@ -22,6 +22,13 @@ class Judged:
     @property
     def right_type(self) -> bool:
         return self.said.type == self.answer.type
+
+    @property
+    def decides_subtype(self) -> bool:
+        """Whether the answer says if the predicted subtype is right. Who gave the type alone, undecided about the
+        subtype, has not said so; who found that no subtype fits has."""
+        undecided = self.answer.without_subtype == WithoutSubtype.UNDECIDED
+        return not undecided or not self.right_type
 
     @property
     def right(self) -> bool:

@@ -112,7 +112,8 @@ def calibration(days: int, user: User) -> Table:
     name = judged[0].said.model_version.version if judged else ""
     bins: dict[int, list[Judged]] = defaultdict(list)
     for j in judged:
-        bins[min(int(j.said.subtype_confidence * BINS), BINS - 1)].append(j)
+        if j.decides_subtype:
+            bins[min(int(j.said.subtype_confidence * BINS), BINS - 1)].append(j)
     rows = []
     for i, own in sorted(bins.items()):
         mean = sum(j.said.subtype_confidence for j in own) / len(own)

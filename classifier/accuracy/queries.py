@@ -68,6 +68,7 @@ class Week:
             return [
                 j for j in judged
                 if department in (None, j.said.department_id) and version in (None, j.said.model_version_id)
+                and (of_type or j.decides_subtype)
             ]  # fmt: skip
 
         sizes: Counter = Counter()

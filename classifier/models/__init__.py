@@ -9,7 +9,7 @@ from classifier.models.prediction import Prediction
 from classifier.models.queue import DEFAULTS, ReviewQueue
 from classifier.models.registry import Evaluation, ModelAlias, ModelVersion, ServingPeriod
 from classifier.models.retraining import DataSet, Retraining, RetrainingPlan
-from classifier.models.review import Disagreement, ReviewItem, Source, Verification
+from classifier.models.review import Disagreement, ReviewItem, Source, Verification, WithoutSubtype
 from classifier.models.sample import AccuracyAlert, SampleDraw, SamplePlan
 from classifier.models.taxonomy import Department, EmailType, Subtype
 from classifier.models.thread import Customer, Thread, ThreadReference
@@ -47,4 +47,5 @@ __all__ = [
     "TrainingRun",
     "TriggerReading",
     "Verification",
+    "WithoutSubtype",
 ]

@@ -7,7 +7,7 @@ from django.db.models import Q
 from classifier.models.email import Email
 from classifier.models.prediction import Prediction
 from classifier.models.sample import SampleDraw
-from classifier.models.taxonomy import EmailType, Subtype
+from classifier.models.taxonomy import Department, EmailType, Subtype
 
 
 class Source(models.TextChoices):
@@ -92,6 +92,13 @@ class ReviewItem(models.Model):
         return f"{self.get_source_display()}: {self.email_id}"
 
 
+class WithoutSubtype(models.TextChoices):
+    """Why a person gave a type and no subtype."""
+
+    NONE_FITS = "none_fits", "No subtype fits"
+    UNDECIDED = "undecided", "Type only"
+
+
 class Verification(models.Model):
     """What a person answered: append-only. An undo is a new row that supersedes."""
 
@@ -109,7 +116,12 @@ class Verification(models.Model):
     action = models.CharField(max_length=8, choices=Action)
     type = models.CharField(max_length=12, choices=EmailType, blank=True)
     subtype = models.ForeignKey(Subtype, models.PROTECT, null=True, related_name="+")
+    without_subtype = models.CharField(
+        max_length=10, choices=WithoutSubtype, blank=True, help_text="Why there is no subtype, where the type has some."
+    )
     second_subtype = models.ForeignKey(Subtype, models.PROTECT, null=True, related_name="+")
+    moved_from = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", help_text="Of a move.")
+    moved_to = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", help_text="Of a move.")
     reason = models.CharField(max_length=500, blank=True, help_text="Of a skip or flag; a comment beside a label.")
     blind = models.BooleanField(default=False, help_text="Whether what the model said was hidden.")
     independent = models.BooleanField(default=False, help_text="Compared with other answers, not put over them.")
@@ -129,7 +141,15 @@ class Verification(models.Model):
     @property
     def label(self) -> tuple[str, int | None]:
         """What two answers are compared by: the subtype as it is counted today, else the type."""
-        return ("", self.subtype.final_id) if self.subtype else (self.type, None)
+        return ("", self.subtype.final_id) if self.subtype else (f"{self.type} {self.without_subtype}".strip(), None)
+
+    @property
+    def label_text(self) -> str:
+        """The label in words."""
+        if self.subtype:
+            return str(self.subtype.final)
+        reason = self.get_without_subtype_display().lower()
+        return f"{self.get_type_display()}, {reason}" if reason else self.get_type_display()
 
 
 class Disagreement(models.Model):

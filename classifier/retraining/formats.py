@@ -54,7 +54,12 @@ def _jsonl(rows: Iterable[dict]) -> Iterator[str]:
 def _fasttext(rows: Iterable[dict]) -> Iterator[str]:
     """One line an email: its labels, then department and text without line breaks."""
     for row in rows:
-        names = [row["type"], *(f"{row['department']}.{s}" for s in (row["subtype"], row["second_subtype"]) if s)]
+        unfit = ["none_fits"] if row["without_subtype"] == "none_fits" else []
+        names = [
+            row["type"],
+            *unfit,
+            *(f"{row['department']}.{s}" for s in (row["subtype"], row["second_subtype"]) if s),
+        ]
         labels = " ".join(f"__label__{name}" for name in names)
         yield f"{labels} {row['department']} {' '.join(_text(row).split())}\n"
 
@@ -74,7 +79,8 @@ def _label_studio(rows: Iterable[dict]) -> Iterator[str]:
 def _task(row: dict) -> dict:
     kept = ("email_id", "message_id", "department", "subject", "source", "snapshot_id")
     seconds = row["seconds"] or 0
-    given = [row["subtype"], *([row["second_subtype"]] if row["second_subtype"] else [])]
+    # A choice of its own, so that a project that lists it among the subtypes shows it as it was given.
+    given = [row["subtype"] or row["without_subtype"], *([row["second_subtype"]] if row["second_subtype"] else [])]
     answer = {
         "result": _choices(row["type"], given),
         "lead_time": seconds,

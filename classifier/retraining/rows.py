@@ -9,7 +9,7 @@ from classifier.models import Email, Verification
 COLUMNS = (
     "email_id", "message_id", "thread_id", "received_at", "department", "subject", "body", "predicted_type",
     "predicted_type_confidence", "predicted_subtype", "predicted_subtype_confidence", "model_version", "type",
-    "subtype", "second_subtype", "comment", "reviewer", "reviewed_at", "seconds", "blind", "source",
+    "subtype", "without_subtype", "second_subtype", "comment", "reviewer", "reviewed_at", "seconds", "blind", "source",
     "sampling_probability", "snapshot_id",
 )  # fmt: skip
 CHUNK = 500
@@ -81,6 +81,7 @@ def _row(email: Email, answer: Verification, snapshot: int) -> dict:
         "model_version": said.model_version.version if said else "",
         "type": answer.subtype.final.type if answer.subtype else answer.type,
         "subtype": answer.subtype.final.slug if answer.subtype else "",
+        "without_subtype": answer.without_subtype,
         "second_subtype": answer.second_subtype.final.slug if answer.second_subtype else "",
         "comment": answer.reason,
         "reviewer": answer.reviewer.username if answer.reviewer else "",

@@ -72,7 +72,9 @@ def reconcile(*, email: Email) -> Disagreement | None:
     return open_now.first() or Disagreement.objects.create(email=email)
 
 
-def adjudicate(*, disagreement: Disagreement, user: User, type: str, subtype: str, reason: str = "") -> Verification:
+def adjudicate(
+    *, disagreement: Disagreement, user: User, type: str, subtype: str, reason: str = "", without_subtype: str = ""
+) -> Verification:
     """Decide between answers; the decision is in force over them. Raises Conflict where somebody has decided."""
     email = Email.objects.select_related("department", "prediction").get(pk=disagreement.email_id)
     type_, found = find_label(department=email.department, type=type, subtype=subtype)
@@ -86,6 +88,7 @@ def adjudicate(*, disagreement: Disagreement, user: User, type: str, subtype: st
             action=Verification.Action.CONFIRM,
             type=type_,
             subtype=found,
+            without_subtype=without_subtype if found is None else "",
             reason=reason.strip()[:500],
             source=Source.ADJUDICATION,
             idempotency_key=f"adjudicate:{disagreement.pk}:{uuid4().hex}",

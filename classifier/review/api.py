@@ -7,7 +7,7 @@ from rest_framework.decorators import api_view, permission_classes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from classifier.models import EmailType, ReviewItem
+from classifier.models import EmailType, ReviewItem, WithoutSubtype
 from classifier.review import leases, services
 from classifier.review.queries import queue_state, undoable
 from classifier.visibility import visible
@@ -75,6 +75,13 @@ class VerificationInput(LeaseInput):
     type = serializers.ChoiceField(EmailType.choices, required=False, default="", allow_blank=True)
     subtype = serializers.CharField(required=False, default="", allow_blank=True)
     second_subtype = serializers.CharField(required=False, default="", allow_blank=True)
+    without_subtype = serializers.ChoiceField(
+        WithoutSubtype.choices,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="With a type and no subtype: none of the subtypes fits, or only the type can be told.",
+    )
     seconds = serializers.FloatField(required=False, default=None, allow_null=True)
     reason = serializers.CharField(required=False, default="", allow_blank=True)
 
@@ -84,6 +91,7 @@ class VerificationOutput(serializers.Serializer):
     action = serializers.CharField()
     type = serializers.CharField()
     subtype = serializers.CharField(source="subtype.slug", default=None)
+    without_subtype = serializers.CharField()
     saved_at = serializers.DateTimeField(source="created_at")
 
 

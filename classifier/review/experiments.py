@@ -57,5 +57,6 @@ def judge_email(email: Email) -> None:
     predictions = email.predictions.filter(here)
     predictions = predictions.select_related("model_version", "subtype").order_by("pk")
     said = {p.model_version.version: p for p in predictions}
-    right = {version: found.right for version, p in said.items() for found in judged({email.pk: p})}
+    answers = {version: found for version, p in said.items() for found in judged({email.pk: p})}
+    right = {version: found.right for version, found in answers.items() if found.decides_subtype}
     judge(subject=str(email.pk), right=right or None)

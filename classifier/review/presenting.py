@@ -6,7 +6,7 @@ from functools import lru_cache
 from django.db.models import Exists, OuterRef, QuerySet
 from django.template.loader import render_to_string
 
-from classifier.models import Attachment, Email, EmailType, Prediction, ReviewItem, Subtype
+from classifier.models import Attachment, Email, EmailType, Prediction, ReviewItem, Source, Subtype, Verification
 from ml.quoting import SplitText, split_quoted
 from reviewdesk.backends import Remembered
 from reviewdesk.prepared import prepared
@@ -61,6 +61,8 @@ class ShownItem:
     types: str
     choices: list[Choice]
     second_intents: tuple[tuple[str, str], ...]
+    starts_empty: bool
+    answered: Verification | None = None  # what the reviewer had answered and has taken back
 
     @property
     def runners_up(self) -> list[Choice]:
@@ -75,8 +77,15 @@ def _email(*, pk: int) -> QuerySet[Email]:
     return emails.filter(pk=pk).annotate(has_files=files)
 
 
-def present(item: ReviewItem) -> ShownItem:
-    """What the page needs: a query or two, whatever the email. What the model said is left out of a blind one."""
+# Here the prediction means little, so that nothing is chosen before the reviewer does.
+STARTS_EMPTY = (Source.UNREADABLE, Source.OUT_OF_SCOPE)
+
+
+def present(item: ReviewItem, answered: Verification | None = None) -> ShownItem:
+    """What the page needs: a query or two, whatever the email. What the model said is left out of a blind one.
+
+    `answered` is what the reviewer answered before and has taken back: it is chosen again.
+    """
     [email] = _email(pk=item.email_id)
     known = _subtypes.get()
     prediction = email.prediction
@@ -88,7 +97,14 @@ def present(item: ReviewItem) -> ShownItem:
     order = {slug: rank for rank, slug in enumerate(given)}
     if prediction.subtype_id in known:
         prediction.subtype = known[prediction.subtype_id]
-    shown = known.get(prediction.subtype.final_id) if prediction.subtype and not item.blind else None
+    starts_empty = item.blind or item.source in STARTS_EMPTY
+    if answered is not None:
+        chosen_type, subtype = answered.type, answered.subtype
+    elif starts_empty:
+        chosen_type, subtype = "", None
+    else:
+        chosen_type, subtype = prediction.type, prediction.subtype
+    shown = known.get(subtype.final_id) if subtype else None
     best = shown.slug if shown else ""
     choices = [
         Choice(s, given.get(s.slug, 0.0), order.get(s.slug, len(order)), s.slug == best)
@@ -104,7 +120,9 @@ def present(item: ReviewItem) -> ShownItem:
         list(email.attachments.all()) if email.has_files else [],  # type: ignore[attr-defined]
         len(email.body) > MAX_SHOWN,
         position,
-        _types("" if item.blind else prediction.type),
+        _types(chosen_type),
         choices,
         second_intents=tuple((s.slug, s.name) for s in sorted((c.subtype for c in choices), key=lambda s: s.name)),
+        starts_empty=starts_empty,
+        answered=answered,
     )

@@ -72,7 +72,7 @@ def progress(user: User, *, today: date | None = None) -> Progress:
     first = monday - timedelta(weeks=WEEKS - 1)
     answers = Verification.objects.filter(
         item__isnull=False, superseded_by__isnull=True, created_at__date__gte=first, reviewer__isnull=False
-    ).exclude(action=Verification.Action.UNDO)
+    ).exclude(action__in=[Verification.Action.UNDO, Verification.Action.MOVE])
     answers = visible(answers, user, "email__department")
     groups: dict[tuple[date, str, str], list[float | None]] = defaultdict(list)
     by_queue: dict[str, list[float]] = defaultdict(list)

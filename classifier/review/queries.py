@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from hashlib import md5
 
 from django.core.cache import cache
-from django.db.models import Count, Min, QuerySet, Subquery
+from django.db.models import Count, Min, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from classifier.labels import confirmed
 from classifier.models import Email, ReviewItem, Subtype, Verification
 from classifier.review.leases import workable
 from classifier.review.queues import allowed
-from classifier.visibility import visible
+from classifier.visibility import departments_of, visible
 from reviewdesk.people.models import User
 from reviewdesk.prepared import counted, prepared
 
@@ -23,6 +23,7 @@ COUNT_SECONDS = 30  # how old the number may be where there are more
 HOLDERS = 50
 EXAMPLES = 3
 ANSWERS = (Verification.Action.CONFIRM, Verification.Action.SKIP, Verification.Action.FLAG)
+UNDOABLE = (*ANSWERS, Verification.Action.MOVE)
 
 
 @dataclass(frozen=True)
@@ -109,16 +110,26 @@ def answers_in_force(user: User | int) -> QuerySet[Verification]:
 def undoable(*, user: User) -> list[Verification]:
     """The reviewer's answers in force among their last 20 of the last day, the newest first: those may be taken back."""
     since = timezone.now() - UNDO_SPAN
-    given = Verification.objects.filter(reviewer=user, item__isnull=False, action__in=ANSWERS, created_at__gte=since)
-    given = visible(given, user, "email__department").filter(email__prediction__isnull=False)
-    last = given.select_related("email", "item", "subtype", "superseded_by").order_by("-pk")[:UNDO_LIMIT]
+    given = Verification.objects.filter(reviewer=user, item__isnull=False, action__in=UNDOABLE, created_at__gte=since)
+    last = _reachable(given, user).select_related(
+        "email", "item", "prediction__subtype", "subtype__merged_into", "moved_from", "moved_to", "superseded_by"
+    )
+    last = last.order_by("-pk")[:UNDO_LIMIT]
     return [v for v in last if not hasattr(v, "superseded_by")]
+
+
+def _reachable(given: QuerySet[Verification], user: User) -> QuerySet[Verification]:
+    """Answers whose email `user` may see, or moved away themselves, and that can be shown at once."""
+    moves = Q(action=Verification.Action.MOVE)
+    departments = departments_of(user)
+    mine = Q() if departments is None else Q(email__department__in=departments) | moves
+    return given.filter(mine).filter(Q(email__prediction__isnull=False) | moves)
 
 
 def can_undo(*, user: User) -> bool:
     since = timezone.now() - UNDO_SPAN
-    last = Verification.objects.filter(reviewer=user, item__isnull=False, action__in=ANSWERS, created_at__gte=since)
-    last = visible(last, user, "email__department").filter(email__prediction__isnull=False)
+    last = Verification.objects.filter(reviewer=user, item__isnull=False, action__in=UNDOABLE, created_at__gte=since)
+    last = _reachable(last, user)
     return any(one is None for one in last.order_by("-pk").values_list("superseded_by", flat=True)[:UNDO_LIMIT])
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
 from typing import Any
+from uuid import uuid4
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -13,11 +14,12 @@ from classifier.labels import (
     confirmed,
     find_label,
     forget_prediction,
+    label_by_model,
     label_by_person,
     put_in_force,
     withdraw_person_label,
 )
-from classifier.models import Department, Email, ReviewItem, Source, Subtype, Verification
+from classifier.models import Department, Email, ReviewItem, Source, Subtype, Verification, WithoutSubtype
 from classifier.review import leases
 from classifier.review.agreeing import close_others, open_overlap, reconcile
 from classifier.review.experiments import judge_email
@@ -45,6 +47,7 @@ class Answer:
     second_subtype: str = ""
     seconds: float | None = None
     reason: str = ""
+    without_subtype: str = ""
 
 
 def verify(*, item: ReviewItem, user: User, answer: Answer) -> Verification:
@@ -101,6 +104,7 @@ def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:
             action=answer.action,
             type=type_,
             subtype=subtype,
+            without_subtype=answer.without_subtype if subtype is None else "",
             second_subtype=second,
             reason=answer.reason.strip()[:500],
             seconds=None if answer.seconds is None else min(max(answer.seconds, 0.0), MAX_SECONDS),
@@ -145,8 +149,12 @@ def _check_first_answer(item: ReviewItem, user: User) -> None:
 
 
 def _labels(department: Department, answer: Answer) -> tuple[str, Subtype | None, Subtype | None]:
-    if not answer.subtype and department.subtypes.filter(active=True, type=answer.type).exists():
-        raise DeskError("Choose a subtype.", fields={"subtype": ["is missing"]})
+    if answer.without_subtype and answer.without_subtype not in WithoutSubtype.values:
+        message = f"without_subtype is {answer.without_subtype!r}; allowed: {', '.join(WithoutSubtype.values)}"
+        raise DeskError(message, fields={"without_subtype": [message]})
+    has_subtypes = department.subtypes.filter(active=True, type=answer.type).exists
+    if not answer.subtype and not answer.without_subtype and has_subtypes():
+        raise DeskError("Choose a subtype, or say that none fits.", fields={"subtype": ["is missing"]})
     type_, subtype = find_label(department=department, type=answer.type, subtype=answer.subtype)
     if not answer.second_subtype:
         return type_, subtype, None
@@ -177,8 +185,14 @@ def _done(*, item: int, user: int, lease: str, now: datetime) -> tuple[QuerySet,
     return leases.held(item=item, user=user, lease=lease, now=now), done
 
 
-def move(*, item: ReviewItem, user: User, lease: str, department: Department) -> None:
-    """Give the email to another department, where it is classified anew; the review stays open."""
+def move(
+    *, item: ReviewItem, user: User, lease: str, department: Department, idempotency_key: str = ""
+) -> Verification:
+    """Give the email to another department, where it is classified again; the review stays open. `undo` reverses it."""
+    key = idempotency_key or uuid4().hex
+    repeated = Verification.objects.filter(idempotency_key=key, reviewer=user, action=Verification.Action.MOVE).first()
+    if repeated is not None:
+        return repeated
     if item.email.department_id == department.pk:
         raise DeskError(f"The email is in {department.name} already.", fields={"department": ["is the same"]})
     with transaction.atomic():
@@ -187,7 +201,20 @@ def move(*, item: ReviewItem, user: User, lease: str, department: Department) ->
         reason = f"moved here from {came_from.name}; {item.reason}"[:200]
         if not mine.update(holder=None, lease="", lease_until=None, reason=reason):
             raise leases.refusal(item=item, user=user, lease=lease)
+        verification = Verification.objects.create(
+            email=item.email,
+            item=item,
+            prediction_id=item.prediction_id,
+            reviewer=user,
+            action=Verification.Action.MOVE,
+            moved_from=came_from,
+            moved_to=department,
+            reason=item.reason,
+            source=item.source,
+            idempotency_key=key,
+        )
         move_email(email=item.email, department=department, user=user)
+    return verification
 
 
 def move_email(*, email: Email, department: Department, user: User) -> None:
@@ -219,6 +246,8 @@ def undo(*, user: User, answer: int | None = None) -> ReviewItem:
             idempotency_key=f"undo:{last.pk}",
         )
         _reopen(last, user, now)
+        if last.action == Verification.Action.MOVE:
+            _move_back(last, user)
         if last.action == Verification.Action.CONFIRM:
             email = Email.objects.select_related("prediction").get(pk=last.email_id)
             withdraw_person_label(email=email)
@@ -226,6 +255,28 @@ def undo(*, user: User, answer: int | None = None) -> ReviewItem:
             judge_email(email)
         record(action="review undo", target=last.email, actor=user, item=last.item_id)
     return ReviewItem.objects.get(pk=last.item_id)
+
+
+def _move_back(last: Verification, user: User) -> None:
+    """Put the email back where it was moved from, with the prediction it had there, so that it is shown at once."""
+    email = Email.objects.select_for_update().get(pk=last.email_id)
+    if email.department_id != last.moved_to_id or email.verification_id is not None:
+        raise Conflict("Somebody has moved or labelled this email since.", code="already_done")
+    assert last.moved_from is not None and last.moved_to is not None and last.prediction is not None
+    forget_prediction(email=email, department=last.moved_from)
+    label_by_model(email=email, prediction=last.prediction)
+    open_items = ReviewItem.objects.filter(email=email, status=ReviewItem.Status.OPEN)
+    open_items.update(prediction=last.prediction)
+    open_items.filter(pk=last.item_id).update(reason=last.reason[:200])
+    record(action="move", target=email, actor=user, before=last.moved_to.slug, after=last.moved_from.slug)
+    enqueue_emails([email.pk])
+
+
+def answer_taken_back(*, item: ReviewItem, user: User) -> Verification | None:
+    """What `user` had answered about an item that they hold again, to be shown as they gave it."""
+    given = Verification.objects.filter(item=item, reviewer=user, action=Verification.Action.CONFIRM)
+    last = given.select_related("subtype__merged_into", "second_subtype", "superseded_by").order_by("-pk").first()
+    return last if last is not None and hasattr(last, "superseded_by") else None
 
 
 def _reopen(last: Verification, user: User, now) -> None:

@@ -1,6 +1,7 @@
 """The review page: one email a screen, answered by keys."""
 
 from datetime import datetime
+from typing import cast
 from uuid import uuid4
 
 from django.contrib import messages
@@ -10,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from classifier.models import Department, ReviewItem, Subtype
+from classifier.models import Department, ReviewItem, Subtype, Verification
 from classifier.review import leases, services
 from classifier.review.forms import AnswerForm, MoveForm
 from classifier.review.presenting import present
@@ -25,7 +26,9 @@ from reviewdesk.people.models import ADMIN, REVIEWER
 def review(request: DeskRequest) -> HttpResponse:
     """The page with what you hold; without a held item it asks for the next one."""
     departments = tuple(Department.objects.filter(active=True).values_list("slug", "name"))
-    context = _context(request, leases.held_by(request.user), departments=departments)
+    item = leases.held_by(request.user)
+    answered = services.answer_taken_back(item=item, user=request.user) if item else None
+    context = _context(request, item, departments=departments, answered=answered)
     return render(request, "classifier/review.html", context)
 
 
@@ -59,7 +62,8 @@ def review_move(request: DeskRequest, pk: int) -> HttpResponse:
 def review_undo(request: DeskRequest) -> HttpResponse:
     """Take back the last answer, or the one of the history that is named."""
     item = services.undo(user=request.user, answer=as_key(request.POST.get("answer", "")))
-    return _panel(request, leases.held_by(request.user) or item, undone=True)
+    answered = services.answer_taken_back(item=item, user=request.user)
+    return _panel(request, leases.held_by(request.user), undone=True, answered=answered)
 
 
 @for_roles(REVIEWER)
@@ -120,7 +124,7 @@ def _clock(moment: datetime | None) -> str:
     return timezone.localtime(moment).strftime("%H:%M") if moment else ""
 
 
-def _panel(request: DeskRequest, item: ReviewItem | None, **more: bool) -> HttpResponse:
+def _panel(request: DeskRequest, item: ReviewItem | None, **more: object) -> HttpResponse:
     if not request.htmx:
         return redirect("review")
     return render(request, "classifier/_review_panel.html", _context(request, item, **more))
@@ -129,7 +133,7 @@ def _panel(request: DeskRequest, item: ReviewItem | None, **more: bool) -> HttpR
 def _context(request: DeskRequest, item: ReviewItem | None, **more: object) -> dict:
     return {
         "state": queue_state(user=request.user, exact=item is None),
-        "shown": present(item) if item else None,
+        "shown": present(item, cast(Verification | None, more.get("answered"))) if item else None,
         "can_undo": bool(more.get("saved")) or can_undo(user=request.user),
         "idempotency_key": uuid4().hex,
         **more,

@@ -257,6 +257,6 @@ expireAll();
 document.body.addEventListener("message-taken-back", ({ detail }) => {
   document.getElementById(`undo-${detail.message}`)?.remove();
   const place = document.querySelector(detail.place);
-  if (place) htmx.ajax("GET", detail.fragment, { target: place });
+  if (place) htmx.ajax("GET", detail.fragment, { target: place }).catch(() => {});
   else toast(detail.text, { action: { label: "Open it", run: () => location.assign(detail.page) } });
 });

@@ -121,7 +121,7 @@ async function save(draft = form()) {
 async function showConflict(draft = form()) {
   if (!draft) return;
   say("not saved: choose which text to keep", true);
-  await htmx.ajax("POST", draft.dataset.conflict, { target: "#draft-conflict", values: values(draft) });
+  await htmx.ajax("POST", draft.dataset.conflict, { target: "#draft-conflict", values: values(draft) }).catch(() => {});
 }
 
 document.addEventListener("input", (event) => {

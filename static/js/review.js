@@ -7,7 +7,7 @@ const radios = (name) => [...form().querySelectorAll(`input[name=${name}]`)];
 const chosenType = () => radios("type").find((r) => r.checked)?.value;
 let heartbeat = null;
 let retry = null;
-const blind = () => "blind" in panel.querySelector(".review").dataset;
+const startsEmpty = () => "startsEmpty" in panel.querySelector(".review").dataset;
 const say = (text) => { const place = document.getElementById("review-state"); if (place) place.textContent = text ? `${text} · ` : ""; };
 
 // --- seconds of work: a minute without a key or a move of the mouse is not counted -------------
@@ -27,7 +27,8 @@ function showChoices() {
   if (!form()) return;
   const letters = document.getElementById("subtype-filter").value.trim().toLowerCase();
   for (const choice of form().querySelectorAll(".choice")) {
-    choice.hidden = letters ? !choice.dataset.name.includes(letters) : Boolean(chosenType()) && choice.dataset.type !== chosenType();
+    const { name, type } = choice.dataset; // no type: "No subtype fits" and "Type only" go with every type
+    choice.hidden = letters ? !name.includes(letters) : Boolean(type && chosenType()) && type !== chosenType();
   }
 }
 
@@ -35,7 +36,8 @@ function pick(choice) {
   if (!choice) return;
   choice.querySelector("input").checked = true;
   choice.scrollIntoView({ block: "nearest" });
-  radios("type").find((r) => r.value === choice.dataset.type).checked = true; // the type follows from it
+  const type = radios("type").find((r) => r.value === choice.dataset.type);
+  if (type) type.checked = true; // the type follows from the subtype
   showGuideline();
   keep();
 }
@@ -46,7 +48,7 @@ function pickType(value) {
   showChoices();
   for (const radio of radios("subtype")) radio.checked = false; // a type may have no subtype
   showGuideline();
-  if (!blind()) pick(visibleChoices()[0]); // unseen, the subtype is the reviewer's own choice too
+  if (!startsEmpty()) pick(visibleChoices().find((choice) => choice.dataset.type));
   keep();
 }
 
@@ -67,7 +69,7 @@ let wanted = "";
 /** Three emails like it, once the choice has rested for a moment. */
 function showExamples(choice) {
   const place = document.getElementById("examples");
-  wanted = choice ? `${choice.dataset.examples}?without=${panel.querySelector(".review").dataset.email}` : "";
+  wanted = choice?.dataset.examples ? `${choice.dataset.examples}?without=${panel.querySelector(".review").dataset.email}` : "";
   place.innerHTML = fetched.get(wanted) ?? "";
   if (!wanted || fetched.has(wanted)) return;
   const asked = wanted;
@@ -102,7 +104,8 @@ function restore() {
   try { kept = JSON.parse(localStorage.getItem(KEPT)); } catch { /* somebody else's words */ }
   if (!kept || kept.item !== panel.querySelector(".review").dataset.item) return localStorage.removeItem(KEPT);
   const choice = kept.subtype && form().querySelector(`.choice:has(input[value="${CSS.escape(kept.subtype)}"])`);
-  if (choice) { pickType(choice.dataset.type); pick(choice); } else if (kept.type) pickType(kept.type);
+  if (kept.type) pickType(kept.type);
+  if (choice) pick(choice);
   form().second_subtype.value = kept.second;
   form().reason.value = kept.comment;
   document.getElementById("review-more").open = Boolean(kept.second || kept.comment);
@@ -111,7 +114,10 @@ function restore() {
 
 // --- answering -----------------------------------------------------------------------------
 function confirmAnswer() {
-  if (form() && !chosenType()) { say("Choose a type and a subtype first"); return; }
+  if (form() && !chosenType()) return say("Choose a type and a subtype first");
+  if (form() && visibleChoices().length && !radios("subtype").some((r) => r.checked)) {
+    return say("Choose a subtype, or “No subtype fits”");
+  }
   const button = form()?.querySelector("button[value=confirm]");
   if (button && !button.disabled) button.click();
 }
@@ -133,22 +139,36 @@ document.body.addEventListener("htmx:beforeRequest", (event) => {
   clearTimeout(retry);
 });
 
-/** Out of reach, or restarting: the page stays, and the answer is sent again until the server says yes or no. */
+let unsent = null; // an answer, skip, flag or move that did not reach the server
+
+/** Out of reach, or restarting: the page stays, and the request is sent again until the server says yes or no. */
 function sendAgain(event) {
-  if (event.detail.elt.id !== "review-form") return;
-  if (event.type === "htmx:responseError" && event.detail.xhr.status < 502) return;
+  const { elt, requestConfig, xhr } = event.detail;
+  const repeated = unsent !== null && requestConfig.path === unsent.path;
+  if (!repeated && elt.id !== "review-form" && !("aboutItem" in elt.dataset)) return;
+  if (event.type === "htmx:responseError" && xhr.status < 502) {
+    unsent = null;
+    return;
+  }
   event.detail.handled = true;
   event.stopPropagation();
-  say("Not sent yet: the desk is out of reach. Trying again…");
+  say("Not sent yet: the desk cannot be reached. Trying again…");
   const { item } = panel.querySelector(".review").dataset;
-  retry = setTimeout(() => { if (panel.querySelector(".review")?.dataset.item === item) confirmAnswer(); }, 2_000);
+  const request = { path: requestConfig.path, values: Object.fromEntries(requestConfig.formData.entries()) };
+  unsent = request;
+  retry = setTimeout(() => {
+    if (unsent !== request || panel.querySelector(".review")?.dataset.item !== item) return;
+    // A failure comes here again, by its event.
+    window.htmx.ajax("POST", request.path, { target: "#review-panel", values: request.values }).catch(() => {});
+  }, 2_000);
 }
 document.body.addEventListener("htmx:sendError", sendAgain, { capture: true });
 document.body.addEventListener("htmx:responseError", sendAgain, { capture: true });
 
 // A lost hold keeps the reviewer's work on the screen and offers to take the email again.
 document.body.addEventListener("htmx:responseError", (event) => {
-  if (event.detail.xhr.status !== 409 || !aboutItem(event.detail.elt)) return;
+  const repeated = unsent !== null && event.detail.requestConfig.path === unsent.path;
+  if (event.detail.xhr.status !== 409 || !(repeated || aboutItem(event.detail.elt))) return;
   event.detail.handled = true;
   const said = JSON.parse(event.detail.xhr.responseText);
   const again = { label: "Take it again", run: takeAgain };
@@ -156,7 +176,7 @@ document.body.addEventListener("htmx:responseError", (event) => {
   toast(said.message, { level: "error", action: said.code === "lease_expired" ? again : next });
 }, { capture: true });
 
-const nextEmail = () => window.htmx.ajax("POST", "/review/next/", { target: "#review-panel", headers: { "X-CSRFToken": csrf() } });
+const nextEmail = () => window.htmx.ajax("POST", "/review/next/", { target: "#review-panel", headers: { "X-CSRFToken": csrf() } }).catch(() => {});
 
 async function takeAgain() {
   const answer = await post(panel.querySelector(".review").dataset.claim);
@@ -187,6 +207,7 @@ function leaveOutDepartment(slug) {
 
 function arrived() {
   seconds = 0;
+  unsent = null;
   clearInterval(heartbeat);
   if (form()) leaveOutDepartment(panel.querySelector(".review").dataset.department);
   for (const asked of document.querySelectorAll("form[data-about-item]")) asked.reset();
@@ -201,7 +222,13 @@ function arrived() {
   window.scrollTo(0, 0);
 }
 
-panel.addEventListener("htmx:afterSwap", arrived);
+panel.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (detail.target !== panel) return;
+  arrived();
+  if (!/\/(answer|move)\/$/.test(detail.requestConfig.path)) return;
+  // From now on `z` means the answer that was just given, no longer a reply approved before.
+  for (const undo of document.querySelectorAll("#toasts [data-key=z]")) undo.removeAttribute("data-key");
+});
 panel.addEventListener("change", (event) => {
   if (event.target.name === "type") pickType(event.target.value);
   if (event.target.name === "subtype") pick(event.target.closest(".choice"));
@@ -210,9 +237,8 @@ panel.addEventListener("change", (event) => {
 panel.addEventListener("click", (event) => {
   const likely = event.target.closest("[data-pick]");
   if (!likely) return;
-  const choice = form().querySelector(`.choice:has(input[value="${CSS.escape(likely.dataset.pick)}"])`);
-  pickType(choice.dataset.type);
-  pick(choice);
+  pick(form().querySelector(`.choice:has(input[value="${CSS.escape(likely.dataset.pick)}"])`));
+  showChoices();
 });
 panel.addEventListener("input", (event) => {
   if (event.target.id !== "subtype-filter") return;
@@ -231,7 +257,23 @@ panel.addEventListener("keydown", (event) => {
 for (const digit of "1234") {
   onKey(digit, () => { const r = form() && radios("type").find((x) => x.dataset.digit === digit); if (r) pickType(r.value); });
 }
-onKey("Enter", (event) => { if (event.repeat) return; if (event.target.closest("button, a, summary")) return false; confirmAnswer(); });
+const pickWithout = (value) => () => { if (form()) pick(form().querySelector(`.choice:has(input[value="${value}"])`)); };
+onKey("0", pickWithout("~none_fits"));
+onKey("9", pickWithout("~undecided"));
+
+// Enter always confirms, unless somebody walked to a button or link by Tab. A mouse click leaves the
+// focus on what was clicked, so it is taken away; the same for the frame of an HTML mail.
+document.addEventListener("click", (event) => {
+  if (event.detail > 0) event.target.closest?.("button, a, summary")?.blur();
+}, { capture: true });
+document.addEventListener("pointermove", () => {
+  if (document.activeElement?.tagName === "IFRAME") document.activeElement.blur();
+}, { passive: true });
+onKey("Enter", (event) => {
+  if (event.repeat) return;
+  if (event.target.closest("button, a, summary")) return false;
+  confirmAnswer();
+});
 onKey("j", () => { if (form()) step(1); });
 onKey("k", () => { if (form()) step(-1); });
 

@@ -145,7 +145,7 @@ def test_offline_the_answer_stays_and_is_sent_again_by_itself(page):
     before = item(page)
     page.context.set_offline(True)
     page.keyboard.press("Enter")
-    expect(page.locator("#review-state")).to_contain_text("out of reach. Trying again")
+    expect(page.locator("#review-state")).to_contain_text("cannot be reached. Trying again")
     assert item(page) == before
     expect(page.locator("input[name=type]:checked")).to_have_value("spam")
     next_item_after(page, lambda: page.context.set_offline(False))
@@ -211,6 +211,70 @@ def test_a_blind_item_asks_for_a_choice_of_ones_own(page, desk):
     desk.manage("shell", "-v0", "-c", "from classifier.models import ReviewItem as R; R.objects.update(blind=False)")
 
 
+def test_no_subtype_fits_and_type_only_are_answers_by_key_and_come_back_with_z(page):
+    for key, value in (("0", "~none_fits"), ("9", "~undecided")):
+        before = item(page)
+        page.keyboard.press("2")
+        page.keyboard.press(key)
+        expect(page.locator("input[name=subtype]:checked")).to_have_value(value)
+        page.evaluate("document.getElementById('review-more').open = true")
+        page.fill("#review-comment", "about parking")
+        page.locator("#review-comment").blur()
+        next_item_after(page, lambda: page.keyboard.press("Enter"))
+        page.keyboard.press("z")
+        expect(page.locator(".review")).to_have_attribute("data-item", before)
+        expect(page.locator("input[name=type]:checked")).to_have_value("query")
+        expect(page.locator("input[name=subtype]:checked")).to_have_value(value)
+        expect(page.locator("#review-comment")).to_have_value("about parking")
+        page.fill("#review-comment", "")
+        page.locator("#review-comment").blur()
+
+
+def test_z_after_a_move_takes_back_the_move(page):
+    next_item_after(page, lambda: page.keyboard.press("Enter"))
+    moved, department = item(page), page.locator(".meta .chip").inner_text()
+    page.keyboard.press("m")
+    page.select_option("#move-department", index=page.locator("#move-department option:disabled").count() + 1)
+    next_item_after(page, lambda: page.click("#move-dialog button.primary"))
+    page.keyboard.press("z")
+    expect(page.locator(".review")).to_have_attribute("data-item", moved)
+    expect(page.locator(".meta .chip")).to_have_text(department)
+
+
+def test_enter_confirms_after_a_click_anywhere(page):
+    for selector in (
+        ".choice >> nth=0",
+        "#review-more summary",
+        ".option >> nth=1",
+        "#mail-subject",
+        "#review-history summary",
+    ):
+        page.click(selector)
+        page.keyboard.press("0")
+        next_item_after(page, lambda: page.keyboard.press("Enter"))
+    page.click("[data-open=skip-dialog]")
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")
+    page.keyboard.press("0")
+    next_item_after(page, lambda: page.keyboard.press("Enter"))
+
+
+@pytest.mark.parametrize("key", ["s", "f"])
+def test_a_skip_or_flag_given_offline_is_sent_again(page, key):
+    before = item(page)
+    page.context.set_offline(True)
+    page.keyboard.press(key)
+    page.locator("dialog[open] .reasons button").first.click()
+    expect(page.locator("#review-state")).to_contain_text("Trying again")
+    page.wait_for_timeout(2_500)
+    assert item(page) == before
+    page.context.set_offline(False)
+    expect(page.locator(".review")).not_to_have_attribute("data-item", before, timeout=10_000)
+    page.click("#review-history summary")
+    words = {"s": "Skip", "f": "Flag"}
+    expect(page.locator("#review-history li").first).to_contain_text(words[key])
+
+
 def test_help_commands_and_going_places(page):
     page.keyboard.press("?")
     expect(page.locator("#help")).to_be_visible()
@@ -255,6 +319,9 @@ def test_a_hundred_emails_by_keyboard_alone(log_in, desk):
             page.keyboard.type("complaint")
             page.keyboard.press("ArrowDown")
             page.keyboard.press("Enter")
+        if page.locator(".review[data-starts-empty]").count():
+            page.keyboard.press("2")
+            page.keyboard.press("0")
         page.keyboard.press("Enter")
         expect(page.locator(".review")).not_to_have_attribute("data-item", before)
     assert int(page.locator("#review-history summary").inner_text().split()[0]) >= 100

@@ -12,7 +12,8 @@ from django.utils import timezone
 from classifier.accuracy.queries import week_of
 from classifier.accuracy.sampling import draw_weekly_sample
 from classifier.labels import confirmed, label_by_person
-from classifier.models import Department, Email, ReviewItem, Verification
+from classifier.models import Department, Email, ReviewItem, Source, Verification
+from classifier.retraining.rows import label_rows, latest_snapshot
 from classifier.review import leases
 from classifier.review.opening import flag
 from classifier.review.services import Answer, correct, move, move_email, undo, verify
@@ -194,6 +195,86 @@ def test_a_moved_email_is_classified_anew_and_stays_in_the_queue(reviewer, admin
     assert leases.claim_next(user=admin) is None, "not before it has a prediction"
     item.refresh_from_db()
     assert item.reason.startswith("moved here from IT")
+
+
+def test_a_move_is_undone_with_its_prediction_at_once(reviewer):
+    first = held(reviewer)
+    verify(item=first, user=reviewer, answer=answer(first))
+    item = held(reviewer)
+    before = item.email.prediction_id
+    retail = make_department("retail")
+    move(item=item, user=reviewer, lease=item.lease, department=retail, idempotency_key="k")
+    again = move(item=item, user=reviewer, lease=item.lease, department=retail, idempotency_key="k")
+    assert again.action == "move", "a repeated click is one move"
+    make_prediction(Email.objects.get(pk=item.email_id))
+    assert undo(user=reviewer) == item, "not the answer before it"
+    item.refresh_from_db()
+    email = Email.objects.get(pk=item.email_id)
+    assert (email.department.slug, email.prediction_id, item.holder) == ("it", before, reviewer)
+    assert item.prediction_id == before and leases.held_by(reviewer) == item
+
+
+def test_a_move_that_somebody_built_on_is_not_undone(reviewer, agent):
+    item = held(reviewer)
+    move(item=item, user=reviewer, lease=item.lease, department=make_department("retail"))
+    make_prediction(Email.objects.get(pk=item.email_id))
+    correct(email=Email.objects.get(pk=item.email_id), user=agent, type="", subtype="access_query")
+    with pytest.raises(Conflict):
+        undo(user=reviewer)
+
+
+def test_undo_shows_what_was_answered(client, reviewer):
+    client.force_login(reviewer)
+    item = held(reviewer)
+    fields = {"type": "query", "subtype": "access_query", "second_subtype": "bug_complaint", "reason": "two things"}
+    verify(item=item, user=reviewer, answer=answer(item, **fields))
+    headers = {"HX-Request": "true"}
+    for page in (client.post("/review/undo/", headers=headers), client.get("/review/")):  # also after a reload
+        shown = page.content.decode()
+        assert 'value="access_query" checked' in shown and 'value="query" data-digit="2" checked' in shown
+        assert '<option value="bug_complaint" selected>' in shown and 'value="two things"' in shown
+
+
+@pytest.mark.parametrize("why", ["none_fits", "undecided"])
+def test_an_answer_without_a_subtype_is_stored_and_exported(reviewer, why):
+    item = held(reviewer)
+    given = {"type": "query", "subtype": ""}
+    with pytest.raises(DeskError, match="say that none fits"):
+        verify(item=item, user=reviewer, answer=answer(item, **given))
+    with pytest.raises(DeskError, match="without_subtype is 'x'; allowed: none_fits, undecided"):
+        verify(item=item, user=reviewer, answer=answer(item, without_subtype="x", **given))
+    verify(item=item, user=reviewer, answer=answer(item, without_subtype=why, **given))
+    email = Email.objects.get(pk=item.email_id)
+    assert (email.type, email.subtype, email.verification.without_subtype) == ("query", None, why)
+    (row,) = label_rows(latest_snapshot())
+    assert (row["type"], row["subtype"], row["without_subtype"]) == ("query", "", why)
+
+
+def test_who_cannot_tell_the_subtype_says_nothing_about_it_and_who_finds_none_does(reviewer):
+    for why in ("", "none_fits", "undecided", "undecided"):
+        make_classified(subtype="outage_complaint")
+    draw = draw_weekly_sample(size=4)
+    for why, type_ in (
+        ("", "complaint"),
+        ("none_fits", "complaint"),
+        ("undecided", "complaint"),
+        ("undecided", "query"),
+    ):
+        item = leases.claim_next(user=reviewer)
+        subtype = "" if why else "outage_complaint"
+        verify(item=item, user=reviewer, answer=answer(item, type=type_, subtype=subtype, without_subtype=why))
+    week = week_of([draw])
+    assert (week.type.n, week.type.value) == (4, 0.75)
+    assert (week.subtype.n, week.subtype.value) == (3, pytest.approx(1 / 3)), "a wrong type is a wrong subtype"
+
+
+@pytest.mark.parametrize("source", [Source.UNREADABLE, Source.OUT_OF_SCOPE])
+def test_where_the_prediction_means_little_nothing_is_chosen_before(client, reviewer, source):
+    client.force_login(reviewer)
+    item = held(reviewer)
+    type(item).objects.update(source=source)
+    shown = client.get("/review/").content.decode()
+    assert "data-starts-empty" in shown and " checked>" not in shown and "No subtype fits" in shown
 
 
 def test_an_agents_correction_closes_the_review_and_stays_out_of_accuracy(agent):
