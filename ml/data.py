@@ -69,9 +69,14 @@ def _csv_rows(stream: io.TextIOBase, file: Path, need_department: bool) -> Itera
             needed = f"{'department and ' if need_department else ''}one of {', '.join(BODY_COLUMNS)}"
             raise DataError(f"has the columns {shown}; needed: {needed}", file=file.name, line=1)
         for row in reader:
-            yield reader.line_num, {k: v or "" for k, v in row.items() if isinstance(k, str)}
+            yield reader.line_num, {k: _without_guard(v or "") for k, v in row.items() if isinstance(k, str)}
     except csv.Error as error:
         raise DataError(f"is not CSV: {error}", file=file.name, line=reader.line_num) from None
+
+
+def _without_guard(cell: str) -> str:
+    """A cell as it was before the desk's own exports put an apostrophe before what a spreadsheet takes for a formula."""
+    return cell[1:] if cell.startswith(("'=", "'+", "'-", "'@", "'\t", "'\r")) else cell
 
 
 def _jsonl_rows(

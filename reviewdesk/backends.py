@@ -1,10 +1,13 @@
 """Loads back ends: built once a process, on first use, under a lock."""
 
+import logging
 from collections.abc import Callable
 from threading import Lock
 from time import monotonic
 from typing import ClassVar, Generic, TypeVar
 from weakref import WeakSet
+
+from reviewdesk.trouble import Trouble
 
 T = TypeVar("T")
 
@@ -52,15 +55,31 @@ class Remembered(Generic[T]):
         self._held = None
 
 
-EMAILS_PER_TASK = 50
+logger = logging.getLogger(__name__)
+trouble = Trouble(logger, over="The broker takes tasks again.")
+EMAILS_PER_TASK = 10  # some 0.3 s of work: between two tasks a worker looks at the more urgent queues
 
 
 def enqueue(task: str, *args: object) -> None:
-    """Ask a worker for a task by its name, once the current transaction has committed."""
-    from celery import current_app
+    """Ask a worker for a task by its name, once the current transaction has committed.
+
+    A broker that takes nothing (full disk, Redis away) holds nobody up: the row is there, and a sweeper finds it.
+    """
     from django.db import transaction
 
-    transaction.on_commit(lambda: current_app.signature(task, args).apply_async())
+    transaction.on_commit(lambda: _send(task, args))
+
+
+def _send(task: str, args: tuple[object, ...]) -> None:
+    from celery import current_app
+    from kombu.exceptions import ChannelError, OperationalError
+
+    try:
+        current_app.signature(task, args).apply_async()
+    except (ChannelError, OperationalError, OSError) as error:
+        trouble.report(f"The broker takes no tasks; sweepers will ask again. {type(error).__name__}: {error}")
+    else:
+        trouble.over()
 
 
 def enqueue_emails(ids: list[int]) -> None:

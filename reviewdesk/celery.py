@@ -1,16 +1,18 @@
 """The Celery application; run it as `celery -A reviewdesk.celery worker`."""
 
 import os
-import tempfile
 
 from celery import Celery
 from celery.signals import task_prerun, worker_init
 from django.conf import settings
+from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewdesk.settings")
 
 app = Celery("reviewdesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# Bound by their own names: without a routing key each message would go into every queue.
+app.conf.task_queues = [Queue(name, Exchange(name, type="direct"), routing_key=name) for name in settings.TASK_QUEUES]
 app.autodiscover_tasks()
 
 
@@ -31,8 +33,3 @@ def in_the_desks_zone(**kwargs: object) -> None:
     from reviewdesk.switches.queries import desk_zone
 
     timezone.activate(desk_zone.get())
-
-
-if settings.QUEUE_TEMP_DIR is not None:
-    # The filesystem transport moves messages through the temp folder: keep that on the queue's volume.
-    tempfile.tempdir = str(settings.QUEUE_TEMP_DIR)

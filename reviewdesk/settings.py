@@ -141,19 +141,49 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Tasks -----------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", f"filesystem://{VAR_DIR}/queue")
-QUEUE_TEMP_DIR: Path | None = None
 if CELERY_BROKER_URL.startswith("filesystem://"):
     queue_dir = rooted(CELERY_BROKER_URL.removeprefix("filesystem://"))
-    messages, control, QUEUE_TEMP_DIR = queue_dir / "messages", queue_dir / "control", queue_dir / "tmp"
-    for folder in (messages, control, QUEUE_TEMP_DIR):
-        folder.mkdir(parents=True, exist_ok=True)
     CELERY_BROKER_URL = "filesystem://"
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(messages),
-        "data_folder_out": str(messages),
-        "control_folder": str(control),
-        "polling_interval": 0.02,
-    }
+    CELERY_BROKER_TRANSPORT = "reviewdesk.file_broker:Transport"
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"folder": str(queue_dir), "polling_interval": 0.02}
+else:
+    # Redis serves queues in turns unless told otherwise.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"queue_order_strategy": "priority"}
+# Queues by urgency: a worker takes from the first that holds anything. Short sweepers go with the urgent ones.
+TASK_QUEUES = ("urgent", "files", "drafts", "training")
+CELERY_TASK_DEFAULT_QUEUE = "files"
+CELERY_TASK_ROUTES = {
+    name: {"queue": queue}
+    for queue, names in {
+        "urgent": (
+            "responses.send_due",
+            "workflow.process_emails",
+            "workflow.sweep_unclassified",
+            "workflow.sweep_undrafted",
+            "classifier.sweep_imports",
+            "classifier.sweep_exports",
+            "responses.sweep_documents",
+        ),
+        "files": (
+            "classifier.import_upload",
+            "classifier.write_export",
+            "responses.index_documents",
+            "responses.catch_up_index",
+            "responses.change_embedder",
+            "classifier.draw_weekly_sample",
+            "classifier.watch_accuracy",
+            "abtests.watch",
+        ),
+        "drafts": ("workflow.write_drafts",),
+        "training": (
+            "classifier.start_training",
+            "classifier.start_due_retraining",
+            "classifier.check_triggers",
+            "classifier.open_second_looks",
+        ),
+    }.items()
+    for name in names
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from classifier.models import Email, Prediction
+from classifier.prediction.metrics import ERRORS
 from classifier.prediction.services import (
     Answer,
     claim_unclassified,
@@ -18,16 +19,20 @@ from classifier.prediction.services import (
     store_prediction,
     unclassified,
 )
+from classifier.registry.serving import serving
 from classifier.review.experiments import note_exposure
 from classifier.review.opening import open_if_unsure
 from responses.drafting.services import request_draft
 from responses.sending.bounces import note_bounces
 from reviewdesk.backends import enqueue
+from reviewdesk.errors import BackendError, DeskError
 from reviewdesk.switches.models import Switch
 from reviewdesk.switches.queries import is_paused
+from reviewdesk.trouble import Trouble
 
 logger = logging.getLogger(__name__)
-DRAFTS_PER_TASK = 10
+model_trouble = Trouble(logger, over="A model serves again; the emails that waited are classified.")
+email_trouble = Trouble(logger)
 
 
 def process(*, ids: Sequence[int]) -> None:
@@ -43,7 +48,7 @@ def process(*, ids: Sequence[int]) -> None:
 def classify(*, ids: Sequence[int]) -> list[int]:
     """Classify those that have no prediction, open reviews for the unsure. Returns those that want a draft."""
     asked: list[int] = []
-    if is_paused(Switch.Part.CLASSIFICATION):
+    if is_paused(Switch.Part.CLASSIFICATION) or not _has_model(len(ids)):
         return asked
     for email, answer in classify_emails(emails=claim_unclassified(ids=ids)):
         try:
@@ -58,10 +63,24 @@ def classify(*, ids: Sequence[int]) -> list[int]:
                     wanted = request_draft(email=now)
             if now is not None and wanted:
                 asked.append(now.pk)
-        except Exception:
-            logger.exception("email %s could not be classified; it will be tried again", email.pk)
+            email_trouble.over(key=email.pk)
+        except Exception as error:
+            message = f"email {email.pk} could not be classified, it is tried again: {type(error).__name__}: {error}"
+            email_trouble.report(message, key=email.pk, exc_info=not isinstance(error, DeskError))
             release(email=email)
     return asked
+
+
+def _has_model(waiting: int) -> bool:
+    """Whether a model serves; said once where none does, and not for each email that waits."""
+    try:
+        serving()
+    except BackendError as error:
+        ERRORS.inc(waiting)
+        model_trouble.report(f"Emails wait, unclassified: {error.message}")
+        return False
+    model_trouble.over()
+    return True
 
 
 def _note_exposure(email: Email, prediction: Prediction, answer: Answer) -> None:
@@ -80,6 +99,6 @@ def draft(*, ids: Sequence[int]) -> list[int]:
 
 
 def _ask_drafter(ids: Sequence[int]) -> None:
-    """In small batches, so that several workers share them."""
-    for start in range(0, len(ids), DRAFTS_PER_TASK):
-        enqueue("workflow.write_drafts", list(ids[start : start + DRAFTS_PER_TASK]))
+    """One task a draft: new mail is classified between two of them."""
+    for pk in ids:
+        enqueue("workflow.write_drafts", [pk])

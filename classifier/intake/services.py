@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile
 from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
+from classifier.intake.html import clean_html
 from classifier.intake.parsed import ParsedEmail
 from classifier.intake.search import index_email
 from classifier.intake.threads import add_to_thread, thread_for
@@ -211,6 +212,7 @@ def _store(
         subject=parsed.subject,
         body=parsed.body,
         html=parsed.html,
+        clean_html=clean_html(parsed.html) if parsed.html else "",
         raw=ContentFile(parsed.raw, name=f"{uuid4().hex}.eml") if parsed.raw else "",
         received_at=received_at,
         automatic=parsed.automatic,

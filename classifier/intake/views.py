@@ -7,7 +7,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST
 
 from classifier.intake.forms import UploadForm
-from classifier.intake.html import clean_html
+from classifier.intake.html import with_images
 from classifier.intake.queries import inline_images
 from classifier.models import Attachment, Email, ImportRun
 from classifier.visibility import departments_of, visible, visible_departments
@@ -80,8 +80,10 @@ def broken(request: DeskRequest) -> HttpResponse:
 @for_roles(AGENT, REVIEWER, ADMIN)
 def email_html(request: DeskRequest, pk: int) -> HttpResponse:
     """The HTML of an email, cleaned, under a policy that runs and loads nothing."""
-    email = get_object_or_404(visible(Email.objects.only("html"), request.user), pk=pk)
-    response = HttpResponse(f"<!doctype html><meta charset=utf-8>{clean_html(email.html, inline_images(email=email))}")
+    email = get_object_or_404(visible(Email.objects.only("clean_html"), request.user), pk=pk)
+    response = HttpResponse(
+        f"<!doctype html><meta charset=utf-8>{with_images(email.clean_html, inline_images(email=email))}"
+    )
     response["Content-Security-Policy"] = MAIL_POLICY
     response["X-Content-Type-Options"] = "nosniff"
     return response

@@ -49,6 +49,7 @@ class Email(models.Model):
     subject = models.CharField(max_length=1000, blank=True)
     body = models.TextField(blank=True)
     html = models.TextField(blank=True)
+    clean_html = models.TextField(blank=True, help_text="What may be shown of it, cleaned when it came in.")
     raw = models.FileField(upload_to="mail", blank=True)
     received_at = models.DateTimeField()
     created_at = models.DateTimeField(auto_now_add=True)

@@ -18,8 +18,10 @@ from classifier.registry.queries import PRODUCTION, folder_of
 from ml.errors import ArtifactError
 from ml.predictor import NewSubtype, Predictor
 from reviewdesk.errors import BackendError
+from reviewdesk.trouble import Trouble
 
 logger = logging.getLogger(__name__)
+load_trouble = Trouble(logger)
 CHECK_SECONDS = 1.0  # how often a process asks the database which version serves
 IDLE_SECONDS = 4.0  # after which a process loads a new version before it answers
 RETRY_SECONDS = 30.0  # before a version that could not be loaded is tried again
@@ -106,13 +108,14 @@ def _exchange(version: ModelVersion, found: Revision, subtypes: list[NewSubtype]
     except Exception as error:
         return _give_up(version, error)
     _current = Serving(version, predictor, found)
+    load_trouble.over()
     return None
 
 
 def _give_up(version: ModelVersion, error: Exception) -> None:
     global _failed
     _failed = (version.pk, monotonic())
-    logger.error("model %s cannot be loaded, the old one goes on serving: %s", version.version, error)
+    load_trouble.report(f"model {version.version} cannot be loaded, the old one goes on serving: {error}")
 
 
 def load(version: ModelVersion) -> Serving:

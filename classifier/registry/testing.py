@@ -10,8 +10,10 @@ from classifier.registry.newcomers import new_subtypes, revision
 from classifier.registry.queries import folder_of
 from classifier.registry.serving import CHECK_SECONDS, RETRY_SECONDS, Serving, load
 from reviewdesk.errors import BackendError
+from reviewdesk.trouble import Trouble
 
 logger = logging.getLogger(__name__)
+trouble = Trouble(logger)
 KEPT = 2
 
 
@@ -54,7 +56,7 @@ def _look(name: str, held: _Held | None) -> _Held:
             held.serving.predictor.learn(new_subtypes(found))
         return _Held(Serving(version, held.serving.predictor, found), None, monotonic() + CHECK_SECONDS)
     except Exception as error:  # memory, a runtime, a file: whatever it is, nobody's email may wait for it
-        logger.exception("a model under test cannot be had")
+        trouble.report(f"model {name}, which is under test, cannot be loaded: {error}", key=name, exc_info=True)
         failed = error if isinstance(error, BackendError) else BackendError(f"Model {name} cannot be loaded: {error}")
         return _Held(None, failed, monotonic() + RETRY_SECONDS)
 

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from classifier.models import Export
 from classifier.retraining.rows import COLUMNS
+from reviewdesk.csv_cells import csv_cells
 
 GROUP = 5_000  # rows of a Parquet row group
 NUMBERS = ("email_id", "thread_id")
@@ -39,7 +40,8 @@ def _csv(rows: Iterable[dict]) -> Iterator[str]:
     writer = csv.DictWriter(buffer, COLUMNS)
     writer.writeheader()
     for row in rows:
-        writer.writerow(row)
+        cells = csv_cells(row[column] for column in COLUMNS)
+        writer.writerow(dict(zip(COLUMNS, cells, strict=True)))
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()

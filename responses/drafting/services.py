@@ -17,12 +17,15 @@ from responses.models import Draft, DraftAttachment, DraftJob, DraftSource, Outg
 from responses.models.job import MAX_ATTEMPTS
 from responses.retrieval.base import Query
 from responses.retrieval.search import find, serving_embedder
-from reviewdesk.backends import EMAILS_PER_TASK, enqueue
+from reviewdesk.backends import enqueue
 from reviewdesk.errors import BackendError, DeskError
 from reviewdesk.switches.models import Switch
 from reviewdesk.switches.queries import is_paused
+from reviewdesk.trouble import Trouble
 
 logger = logging.getLogger(__name__)
+backend_trouble = Trouble(logger, over="The drafter works again.")
+email_trouble = Trouble(logger)
 
 WORK = timedelta(seconds=90)
 PATIENCE = timedelta(seconds=60)
@@ -102,6 +105,7 @@ def _write(email_id: int) -> bool:
     except Exception as error:
         _note_failure(email_id, error)
         return False
+    backend_trouble.over()
     return True
 
 
@@ -219,11 +223,12 @@ def _note_failure(email_id: int, error: Exception) -> None:
     waited for, however long it takes."""
     job = DraftJob.objects.get(email_id=email_id)
     if isinstance(error, BackendError):
-        logger.warning("draft for email %s: %s", email_id, error.message)
+        backend_trouble.report(f"The drafter fails: {error.message}")
         job.attempts = MAX_ATTEMPTS if error.permanent else min(job.attempts + 1, MAX_ATTEMPTS - 1)
         job.error = error.message
     else:
-        logger.exception("draft for email %s failed", email_id)
+        message = f"the draft for email {email_id} failed: {type(error).__name__}: {error}"
+        email_trouble.report(message, key=email_id, exc_info=True)
         job.attempts += 1
         job.error = f"{type(error).__name__}: {error}"
     job.work_until = timezone.now() + timedelta(seconds=10 * 2**job.attempts)
@@ -240,8 +245,8 @@ def sweep_undrafted() -> int:
     _note_wanted()
     ids = list(forgotten.order_by("id").values_list("email_id", flat=True)[:500])
     DraftJob.objects.filter(email_id__in=ids).update(swept_at=now)
-    for start in range(0, len(ids), EMAILS_PER_TASK):
-        enqueue("workflow.write_drafts", ids[start : start + EMAILS_PER_TASK])
+    for pk in ids:
+        enqueue("workflow.write_drafts", [pk])
     return len(ids)
 
 

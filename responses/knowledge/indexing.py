@@ -21,8 +21,10 @@ from responses.retrieval.changes import next_revision, state
 from responses.retrieval.embedders import chosen_embedder, embedder_of
 from reviewdesk.backends import enqueue
 from reviewdesk.errors import BackendError, DeskError
+from reviewdesk.trouble import Trouble
 
 logger = logging.getLogger(__name__)
+index_trouble = Trouble(logger, over="The index is up to date again.")
 MAX_CHARACTERS = 5_000_000
 BATCH = 16  # passages embedded between two signs of life
 WORK = timedelta(seconds=300)  # reading a large file gives no sign of life
@@ -211,7 +213,9 @@ def catch_up_index() -> None:
     try:
         retriever.get().catch_up()
     except BackendError as error:
-        logger.warning("the index lags behind: %s", error.message)
+        index_trouble.report(f"The index lags behind: {error.message}")
+    else:
+        index_trouble.over()
 
 
 def _unheld(now) -> Q:

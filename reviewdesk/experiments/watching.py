@@ -18,8 +18,10 @@ from classifier.review.opening import give_back
 from reviewdesk.errors import DeskError
 from reviewdesk.experiments import rollout
 from reviewdesk.experiments.services import end, start, usurped
+from reviewdesk.trouble import Trouble
 
 logger = logging.getLogger(__name__)
+trouble = Trouble(logger)
 Mode, Status = Experiment.Mode, Experiment.Status
 
 
@@ -31,8 +33,9 @@ def watch() -> None:
     for experiment in Experiment.objects.filter(status__in=ACTIVE):
         try:
             _look_at(experiment, report(experiment))
+            trouble.over(key=experiment.slug)
         except DeskError as error:  # somebody changed it at the same moment, or a file is missing: the others go on
-            logger.warning("experiment %s was left as it is: %s", experiment.slug, error.message)
+            trouble.report(f"experiment {experiment.slug} was left as it is: {error.message}", key=experiment.slug)
     release_samples()
 
 

@@ -53,6 +53,18 @@ def test_the_columns_and_one_row_an_email(labelled):
     assert {r["snapshot_id"] for r in rows} == {f"v{latest_snapshot()}"}
 
 
+def test_a_spreadsheet_runs_nothing_that_a_customer_wrote_and_training_reads_it_as_it_was(labelled, tmp_path):
+    formulas = ["=1+1", "+1", "-2", "@SUM(A1)", "\t=1", "plain"]
+    for email, text in zip(Email.objects.order_by("pk"), formulas, strict=False):
+        Email.objects.filter(pk=email.pk).update(subject=text, body=text)
+    file = tmp_path / "labels.csv"
+    file.write_bytes(written("csv"))
+    with file.open(newline="") as stream:
+        cells = [cell for row in csv.reader(stream) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert [e.body for e in read_examples(file)][:6] == formulas
+
+
 def test_jsonl_and_parquet_say_the_same(labelled):
     import pyarrow.parquet as pq
 

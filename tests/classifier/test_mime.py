@@ -5,7 +5,7 @@ from email.message import EmailMessage
 import pytest
 from django.urls import reverse
 
-from classifier.intake.html import clean_html, html_to_text
+from classifier.intake.html import clean_html, html_to_text, with_images
 from classifier.intake.mime import parse_message
 from tests.factories import make_email
 
@@ -145,14 +145,16 @@ def test_an_inline_picture_is_shown_and_a_remote_one_is_not():
     parsed = parse_message(with_picture(PNG))
     (part,) = parsed.attachments
     assert part.content_id == "pic@x"
-    html = clean_html(parsed.html, {part.content_id: part.content})
+    clean = clean_html(parsed.html)
+    html = with_images(clean, {part.content_id: part.content})
     assert 'src="data:image/png;base64,iVBORw0K' in html and "spy.example" not in html
-    assert "cid:" not in html and "data:" not in clean_html(parsed.html)
+    assert "cid:" not in html and "cid:" not in with_images(clean, {})
 
 
 def test_what_only_says_it_is_a_picture_is_not_shown():
     svg = b"<svg xmlns='http://www.w3.org/2000/svg' onload='x()'/>"
-    assert "data:" not in clean_html('<img src="cid:pic@x">', {"pic@x": svg})
+    assert "data:" not in with_images(clean_html('<img src="cid:pic@x">'), {"pic@x": svg})
+    assert "cid:" not in clean_html('<a href="cid:pic@x">x</a> <a href="DaTa:text/html,x">y</a>')
 
 
 def test_the_frame_shows_the_pictures_of_its_email(client, agent):
