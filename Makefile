@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV := $(ROOT)/.venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+DEMO ?= 1
 TESTS ?= tests --ignore=tests/ml
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: run test test-postgres setup check bench browser-test live-test starter screenshots
 
 run: $(VENV)/.installed
-	@cd $(ROOT) && exec $(BIN)/python manage.py run_desk --demo --port $(PORT)
+	@cd $(ROOT) && exec $(BIN)/python manage.py run_desk $(if $(filter 0,$(DEMO)),--empty,--demo) --port $(PORT)
 
 test: $(VENV)/.installed-dev check
 	@cd $(ROOT) && $(BIN)/python -m pytest tests

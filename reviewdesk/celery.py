@@ -2,10 +2,12 @@
 
 import os
 
-from celery import Celery
-from celery.signals import task_prerun, worker_init
+from celery import Celery, Task
+from celery.signals import task_prerun, task_success, worker_init
 from django.conf import settings
 from kombu import Exchange, Queue
+
+from reviewdesk.trouble import OncePerTask
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewdesk.settings")
 
@@ -23,6 +25,12 @@ def refuse_to_start_half(**kwargs: object) -> None:
 
     if problems := missing_settings():
         raise SystemExit("\n".join(problems))
+
+
+@task_success.connect
+def over(sender: Task, **kwargs: object) -> None:
+    """The task works (again): its next failure is said."""
+    OncePerTask.last.pop(str(sender.name), None)
 
 
 @task_prerun.connect

@@ -15,6 +15,7 @@ from classifier.taxonomy_changes import move_subtypes
 from responses.knowledge.services import change_document
 from responses.models import Document, Macro
 from reviewdesk.audit.services import record
+from reviewdesk.department_delete import deletion_effect, request_deletion
 from reviewdesk.errors import DeskError
 from reviewdesk.forms import checked
 from reviewdesk.people.access import DeskRequest, for_roles
@@ -96,6 +97,22 @@ def department_moves(request: DeskRequest, pk: int) -> HttpResponse:
     department, into = get_object_or_404(Department, pk=pk), checked(MergeTargetForm(request.GET))["into"]
     context = {"department": department, "into": into, "moves": moves(department=department, into=into)}
     return render(request, "reviewdesk/_department_moves.html", context)
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(max_length=300)
+
+
+@for_roles(ADMIN)
+def department_delete(request: DeskRequest, pk: int) -> HttpResponse:
+    """What deleting a department would delete; by POST a worker does, with a reason."""
+    department = get_object_or_404(Department, pk=pk)
+    if request.method != "POST":
+        context = {"department": department, "effect": deletion_effect(department)}
+        return render(request, "reviewdesk/delete_department.html", context)
+    request_deletion(department=department, by=request.user, **checked(ReasonForm(request.POST)))
+    messages.info(request, f"{department} is being deleted; that takes a moment.")
+    return redirect("taxonomy")
 
 
 @require_POST

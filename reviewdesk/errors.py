@@ -3,10 +3,14 @@
 DeskError                400  anything a caller can mend
 ├── NotAllowed           403  wrong role or department
 ├── Conflict             409  somebody or something was faster (code says which)
+├── TooLarge             413  more than the desk takes at once
+├── DatabaseBusy         503  the database is locked, full or away; try again
 └── BackendError         503  a back end failed; `permanent` says whether retrying can help
 """
 
 from typing import Any
+
+RETRY_AFTER = 5  # seconds, where an error says that trying again can help
 
 
 class DeskError(Exception):
@@ -33,6 +37,21 @@ class NotAllowed(DeskError):
 class Conflict(DeskError):
     status = 409
     code = "conflict"
+
+
+class TooLarge(DeskError):
+    status = 413
+    code = "too_large"
+
+
+class DatabaseBusy(DeskError):
+    """The database took nothing: it is locked, its disk is full, or it is away."""
+
+    status = 503
+    code = "database_busy"
+
+    def __init__(self) -> None:
+        super().__init__("The database is busy or away; nothing was changed. Try again in a moment.")
 
 
 class BackendError(DeskError):

@@ -36,7 +36,7 @@ class Channel(filesystem.Channel):
         self._listed: dict[str, deque[str]] = {}  # names seen in a queue and not yet tried, the oldest first
 
     # --- messages --------------------------------------------------------------------------
-    def _put(self, queue: str, payload: dict, **kwargs: Any) -> None:
+    def _put(self, queue: Any, payload: Any, **kwargs: Any) -> None:
         name = f"{time_ns():020d}-{uuid4().hex}"
         new = self._folder("new") / name
         try:

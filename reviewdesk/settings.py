@@ -118,13 +118,15 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Database --------------------------------------------------------------------------------
 DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{VAR_DIR}/reviewdesk.sqlite3")
+# Seconds that a write waits for another one. The web server of `run_desk` waits for 5, and answers 503 then.
+SQLITE_TIMEOUT = env.float("REVIEWDESK_SQLITE_TIMEOUT", 20.0, validate=validate.Range(0.1, 300))
 if DATABASE_URL.startswith("sqlite:///"):
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": rooted(DATABASE_URL.removeprefix("sqlite:///")),
             "OPTIONS": {
-                "timeout": 20,
+                "timeout": SQLITE_TIMEOUT,
                 "transaction_mode": "IMMEDIATE",
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             },
@@ -165,6 +167,8 @@ CELERY_TASK_ROUTES = {
             "responses.sweep_documents",
         ),
         "files": (
+            "people.note_token_used",
+            "workflow.delete_department",
             "classifier.import_upload",
             "classifier.write_export",
             "responses.index_documents",
@@ -189,6 +193,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "reviewdesk.scheduler:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat")
 CELERY_BEAT_SCHEDULE = {
     "classify what no task is working on": {"task": "workflow.sweep_unclassified", "schedule": 15.0},
@@ -244,7 +249,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["reviewdesk.api_errors.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "reviewdesk.api_errors.api_error",
 }
@@ -274,7 +279,6 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 600
 
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(VAR_DIR / "metrics"))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -286,6 +290,7 @@ LOGGING = {
         "plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
         "json": {"()": "pythonjsonlogger.json.JsonFormatter", "format": "%(message)s"},
     },
+    "filters": {"once": {"()": "reviewdesk.trouble.OncePerTask"}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "plain"},
         "outgoing": {
@@ -307,7 +312,7 @@ LOGGING = {
         "reviewdesk.outgoing": {"handlers": ["outgoing"], "propagate": False, "level": "INFO"},
         "httpx2": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING", "filters": ["once"]},
         "celery.beat": {"level": "WARNING"},
         "inscriptis": {"level": "ERROR"},
         "elastic_transport.transport": {"level": "WARNING"},

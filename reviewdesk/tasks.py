@@ -3,11 +3,12 @@
 from celery import shared_task
 
 from classifier.accuracy import alerts, sampling
+from classifier.models import Department
 from classifier.prediction.services import sweep_unclassified as sweep_unclassified_emails
 from classifier.review import second_look
 from responses.drafting.services import sweep_undrafted as sweep_undrafted_emails
 from responses.drafting.services import write_drafts as write_requested_drafts
-from reviewdesk import workflow
+from reviewdesk import department_delete, workflow
 from reviewdesk.experiments import watching as experiments
 
 
@@ -29,6 +30,13 @@ def sweep_unclassified() -> None:
 @shared_task(name="workflow.sweep_undrafted")
 def sweep_undrafted() -> None:
     sweep_undrafted_emails()
+
+
+@shared_task(name="workflow.delete_department")
+def delete_department(pk: int) -> None:
+    department = Department.objects.filter(pk=pk, active=False).first()
+    if department is not None:
+        department_delete.delete_department(department=department)
 
 
 @shared_task(name="classifier.open_second_looks")

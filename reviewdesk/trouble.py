@@ -3,6 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Hashable
+from typing import ClassVar
 
 REMEMBERED = 1_000  # keys of one Trouble
 
@@ -32,3 +33,18 @@ class Trouble:
         """Note that it works; a trouble that comes again is said again."""
         if self._last.pop(key, None) is not None and self._over:
             self._logger.warning("%s", self._over)
+
+
+class OncePerTask(logging.Filter):
+    """For Celery's log of failed tasks: the same failure of a task is said once, until the task has succeeded."""
+
+    last: ClassVar[dict[str, str]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        context = getattr(record, "data", None)
+        if record.levelno < logging.WARNING or not isinstance(context, dict):
+            return True
+        name, error = str(context.get("name")), str(context.get("exc"))
+        repeated = self.last.get(name) == error
+        self.last[name] = error
+        return not repeated

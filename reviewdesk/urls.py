@@ -11,6 +11,10 @@ from reviewdesk import desk_settings, views
 from reviewdesk.audit import views as audit
 from reviewdesk.experiments import views as experiments
 
+handler400 = views.bad_request
+handler403 = views.forbidden
+handler404 = views.not_found
+handler500 = views.server_error
 urlpatterns = [
     path("", views.home, name="home"),
     path("", include("reviewdesk.people.urls")),
@@ -43,6 +47,7 @@ urlpatterns = [
     path("settings/people/<int:pk>/active/", accounts.person_active, name="person-active"),
     path("welcome/<uidb64>/<token>/", login_not_required(accounts.SetPassword.as_view()), name="password-set"),
     path("settings/taxonomy/<int:pk>/merge/", merging.department_merge, name="department-merge"),
+    path("settings/taxonomy/<int:pk>/delete/", merging.department_delete, name="department-delete"),
     path("settings/taxonomy/<int:pk>/moves/", merging.department_moves, name="department-moves"),
     path("settings/audit/", audit.audit, name="audit"),
     path("settings/audit/audit.csv", audit.audit_download, name="audit-download"),
@@ -52,5 +57,6 @@ urlpatterns = [
     path("api/v1/", include("reviewdesk.api_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", views.api_docs, name="api-docs"),
+    re_path(r"^api/", views.api_not_found),
     path("admin/", admin.site.urls),
 ]

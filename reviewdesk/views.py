@@ -1,14 +1,20 @@
 """Home, health, metrics and the API page."""
 
+import sys
+
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import connection
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.template.loader import get_template
+from django.views import defaults
 
 from classifier.prediction.metrics import exposition
 from classifier.registry.serving import serving
 from reviewdesk.checks import missing_settings
-from reviewdesk.errors import BackendError
+from reviewdesk.errors import RETRY_AFTER, BackendError, DatabaseBusy, TooLarge
 from reviewdesk.people.access import DeskRequest
 from reviewdesk.people.models import AGENT, REVIEWER
 
@@ -48,6 +54,61 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """For Prometheus."""
     return HttpResponse(exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@login_not_required
+def api_not_found(request: HttpRequest) -> JsonResponse:
+    """Any address under /api/ that is none."""
+    return _api_failure(404, "not_found", f"There is nothing at {request.path}; /api/docs/ lists every address.")
+
+
+def _api_failure(status: int, code: str, message: str) -> JsonResponse:
+    return JsonResponse({"code": code, "message": message, "fields": {}}, status=status)
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return (
+        request.path.startswith("/api/")
+        or "HX-Request" in request.headers
+        or "json" in request.headers.get("Accept", "")
+    )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _wants_json(request) and isinstance(exception, RequestDataTooBig):
+        error = TooLarge(f"the body is too large; allowed: {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes")
+        return JsonResponse(error.as_json(), status=error.status)
+    if _wants_json(request):
+        return _api_failure(400, "bad_request", "The request is not valid.")
+    return defaults.bad_request(request, exception)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _wants_json(request):
+        return _api_failure(403, "not_allowed", str(exception) or "You may not do this.")
+    return defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _wants_json(request):
+        return _api_failure(404, "not_found", "There is nothing at this address, or no longer.")
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """What nobody caught: 503 where the database is locked or away, so that programs try again, else 500."""
+    busy = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    if _wants_json(request) and busy:
+        error = DatabaseBusy()
+        response: HttpResponse = JsonResponse(error.as_json(), status=error.status)
+    elif _wants_json(request):
+        response = _api_failure(500, "error", "The desk failed; the error is in its log. Nothing you saved is lost.")
+    else:
+        name = "503.html" if busy else "500.html"
+        response = HttpResponse(get_template(name).render(), status=503 if busy else 500)
+    if busy:
+        response["Retry-After"] = str(RETRY_AFTER)
+    return response
 
 
 def api_docs(request: HttpRequest) -> HttpResponse:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from classifier.models import Email, Prediction
-from classifier.prediction.metrics import ERRORS
+from classifier.prediction.metrics import note_errors
 from classifier.prediction.services import (
     Answer,
     claim_unclassified,
@@ -76,7 +76,7 @@ def _has_model(waiting: int) -> bool:
     try:
         serving()
     except BackendError as error:
-        ERRORS.inc(waiting)
+        note_errors(waiting)
         model_trouble.report(f"Emails wait, unclassified: {error.message}")
         return False
     model_trouble.over()

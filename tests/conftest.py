@@ -25,6 +25,7 @@ def _eager_tasks():
     """Unit tests run tasks in place, once a transaction's commit hooks are executed."""
     import classifier.tasks  # noqa: F401
     import responses.tasks  # noqa: F401
+    import reviewdesk.people.tasks  # noqa: F401
     import reviewdesk.tasks  # noqa: F401
     from reviewdesk.celery import app
 

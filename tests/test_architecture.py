@@ -13,6 +13,7 @@ PACKAGES = ("ml", "abtests", "classifier", "responses", "reviewdesk")
 LEAVES = (
     "reviewdesk.backends",
     "reviewdesk.trouble",
+    "reviewdesk.shared_metrics",
     "reviewdesk.errors",
     "reviewdesk.people",
     "reviewdesk.audit",

@@ -15,7 +15,7 @@ from abtests.services import Seat
 from classifier.labels import label_by_model
 from classifier.models import Department, Email, Prediction, Subtype
 from classifier.prediction.arms import turn_of
-from classifier.prediction.metrics import ERRORS, note_prediction
+from classifier.prediction.metrics import note_errors, note_prediction
 from classifier.registry.serving import Serving, serving
 from classifier.taxonomy_changes import targets
 from ml.folding import fold
@@ -61,7 +61,7 @@ def classify_text(
     try:
         scores = current.predictor.predict(department.slug, subject, body)
     except Exception:
-        ERRORS.inc()
+        note_errors()
         raise
     return _answer(scores, department, current, (perf_counter() - start) * 1000, len(subject) + len(body), email_id)
 

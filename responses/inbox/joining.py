@@ -24,7 +24,7 @@ def merge(*, thread: Thread, into: Thread, by: User) -> Thread:
             Thread.objects.filter(pk=into.pk).update(status=Thread.Status.OPEN, snoozed_until=None)
         record(action="merge", target=into, actor=by, merged=thread.pk, subject=thread.subject)
         thread.delete()
-        _face(into)
+        show_newest_email(into)
     return into
 
 
@@ -41,13 +41,13 @@ def split(*, email: Email, by: User) -> Thread:
         ids = [i for i in [email.message_id, *email.outgoing.values_list("message_id", flat=True)] if i]
         ThreadReference.objects.filter(thread=old, message_id__in=ids).update(thread=new)
         record(action="split", target=new, actor=by, email=email.pk, out_of=old.pk)
-        _face(new)
-        _face(old)
+        show_newest_email(new)
+        show_newest_email(old)
     return new
 
 
-def _face(thread: Thread) -> None:
-    """The newest email that a person wrote stands for its thread."""
+def show_newest_email(thread: Thread) -> None:
+    """Let the newest email that a person wrote stand for its thread."""
     emails = thread.emails.order_by("-received_at", "-pk")
     newest = emails.filter(automatic="").first() or emails.first()
     last = emails.first()

@@ -148,7 +148,7 @@ def test_a_full_disk_is_an_error_of_the_sender_and_leaves_no_half_message(tmp_pa
 
 
 def test_every_task_has_a_queue_and_a_worker_takes_them_by_urgency():
-    ours = {n for n in app.tasks if n.split(".")[0] in ("workflow", "classifier", "responses", "abtests")}
+    ours = {n for n in app.tasks if n.split(".")[0] in ("workflow", "classifier", "responses", "abtests", "people")}
     assert ours == set(settings.CELERY_TASK_ROUTES), "a new task says how urgent it is"
     assert [q.name for q in app.conf.task_queues] == list(settings.TASK_QUEUES)
     assert {q.routing_key for q in app.conf.task_queues} == set(settings.TASK_QUEUES), "else each gets every message"

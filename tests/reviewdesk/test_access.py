@@ -98,6 +98,7 @@ POSTS = {
     "department-add": (set(), None),
     "department-change": (set(), "department"),
     "department-merge": (set(), "department"),
+    "department-delete": (set(), "department"),
     "subtype-add": (set(), "department"),
     "subtype-change": (set(), "department"),
     "subtype-retire": (set(), "department"),

@@ -1,9 +1,15 @@
 """The API as the design draws it."""
 
+from unittest.mock import patch
+
 import pytest
+from django.core.cache import cache
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
 from classifier.models import Email
 from classifier.review.leases import claim_next
+from reviewdesk.people.models import ApiToken
 from reviewdesk.people.services import create_token
 from tests.factories import make_department, make_draft, make_item, make_user
 
@@ -42,7 +48,7 @@ def test_metrics_count_what_was_classified(api, client, starter):
     text = client.get("/metrics").content.decode()
     assert 'emails_classified_total{department="it",predicted_type="complaint"}' in text
     for name in ("classification_latency_seconds_bucket", 'model_confidence_score_bucket{le="0.1",prediction_type="subtype"}',
-                 "classification_errors_total", "gpu_memory_used_bytes", "cpu_usage_percent"):  # fmt: skip
+                 "classification_errors_total", "cpu_usage_percent"):  # fmt: skip
         assert name in text
 
 
@@ -128,3 +134,105 @@ def test_health(client, db):
 
 def test_ready_with_a_model(client, starter):
     assert client.get("/readyz").json() == {"ready": True, "model": "starter"}
+
+
+@pytest.fixture
+def raw(client, agent):
+    """POST bytes as an agent; errors of the server are answers, as in production."""
+    client.raise_request_exception = False
+    token = create_token(user=agent)
+
+    def send(path: str, body: bytes = b"{}", **headers):
+        headers |= {"Authorization": f"Bearer {token}"}
+        return client.post(path, body, content_type="application/json", headers=headers)
+
+    return send
+
+
+def is_failure(answer, status: int, code: str) -> dict:
+    assert answer.status_code == status and answer["Content-Type"] == "application/json", answer.content[:200]
+    body = answer.json()
+    assert set(body) == {"code", "message", "fields"} and body["code"] == code and body["message"]
+    return body
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"[" * 50_000 + b"]" * 50_000, 400, "parse_error"),
+        (b'{"email": ' * 50_000, 400, "parse_error"),
+        (b"{", 400, "parse_error"),
+        (b"\xff\xfe\x00", 400, "parse_error"),
+        (b'{"email": "\\ud800", "department": "it"}', 400, "invalid"),
+        (b'{"email": "a\\u0000b", "department": "it"}', 400, "invalid"),
+        (b'{"email": NaN, "department": "it"}', 400, "parse_error"),
+        (b"null", 400, "invalid"),
+        (b"17", 400, "invalid"),
+    ],
+    ids=["nested", "nested objects", "cut", "no text", "half a letter", "nul", "nan", "null", "number"],
+)
+def test_odd_bodies_are_failures_in_json(raw, starter, body, status, code):
+    is_failure(raw("/api/v1/classify", body), status, code)
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(raw, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000
+    assert "allowed: 1,000" in is_failure(raw("/api/v1/emails", b" " * 2_000), 413, "too_large")["message"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nowhere", "/api/", "/api/v2/emails", "/api/v1/emails/x"])
+def test_an_unknown_address_is_a_failure_in_json(raw, client, path):
+    is_failure(raw(path), 404, "not_found")
+    client.logout()
+    is_failure(client.get(path), 404, "not_found")
+
+
+def test_a_locked_database_is_a_503_that_says_when_to_come_again(raw, client, admin, monkeypatch):
+    def locked(*args, **kwargs):
+        raise OperationalError("database is locked")
+
+    make_department("it")
+    monkeypatch.setattr("classifier.intake.services.Intake.receive", locked)
+    answer = raw("/api/v1/emails", b'{"department": "it", "body": "x"}')
+    is_failure(answer, 503, "database_busy")
+    assert answer["Retry-After"] == "5"
+    client.force_login(admin)
+    monkeypatch.setattr("reviewdesk.audit.views.actions", locked)
+    page = client.get("/settings/audit/")
+    assert page.status_code == 503 and page["Retry-After"] == "5" and b"nothing was changed" in page.content
+    scripted = client.get("/settings/audit/", headers={"HX-Request": "true"})
+    is_failure(scripted, 503, "database_busy")
+
+
+def test_what_nobody_caught_is_json_for_programs_and_a_page_for_people(raw, client, admin, monkeypatch):
+    def broken(*args, **kwargs):
+        raise RuntimeError("a mistake of ours")
+
+    make_department("it")
+    monkeypatch.setattr("classifier.intake.services.Intake.receive", broken)
+    body = is_failure(raw("/api/v1/emails", b'{"department": "it", "body": "x"}'), 500, "error")
+    assert "a mistake" not in body["message"]
+    client.force_login(admin)
+    monkeypatch.setattr("reviewdesk.audit.views.actions", broken)
+    assert b"The desk failed" in client.get("/settings/audit/").content
+
+
+def test_classify_writes_nothing_to_the_database(raw, starter):
+    """A locked database must not hold up a request that only reads: the token's use is noted by a worker."""
+    raw("/api/v1/classify", b'{"email": "warm", "department": "it"}')
+    ApiToken.objects.update(last_used_at=None)
+    cache.clear()
+    asked = []
+    enqueue = patch("reviewdesk.people.services.enqueue", lambda *args: asked.append(args))
+    with enqueue, CaptureQueriesContext(connection) as seen:
+        assert raw("/api/v1/classify", b'{"email": "The VPN is down", "department": "it"}').status_code == 200
+    assert not [q["sql"] for q in seen if not q["sql"].startswith("SELECT")]
+    assert [name for name, _ in asked] == ["people.note_token_used"]
+
+
+def test_the_use_of_a_token_is_noted_once_an_hour(raw, django_capture_on_commit_callbacks):
+    make_department("it")
+    with django_capture_on_commit_callbacks(execute=True):
+        for _ in range(3):
+            raw("/api/v1/emails", b'{"department": "it", "body": ""}')
+    assert ApiToken.objects.get().last_used_at is not None

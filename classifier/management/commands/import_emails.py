@@ -49,7 +49,9 @@ class Command(DeskCommand):
             return create_label(department=slug)
         if found is None:
             allowed = ", ".join(Department.objects.order_by("slug").values_list("slug", flat=True))
-            raise DeskError(f"--department is {slug!r}; allowed: {allowed or '(none yet: run seed_demo)'}")
+            raise DeskError(
+                f"--department is {slug!r}; allowed: {allowed or '(none yet: add --create-labels, or make one under Settings, Taxonomy)'}"
+            )
         return found
 
     def _add(self, total: ImportResult, result: ImportResult) -> None:
