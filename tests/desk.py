@@ -101,17 +101,31 @@ class Desk:
 
     def start(self, emails: int) -> "Desk":
         self.seed(emails)
+        return self.run()
+
+    def run(self, *args: str, workers: int | None = None, log: Path | None = None) -> "Desk":
+        """Start it on the data that is there."""
+        log_file = log or self.var / "desk.log"
+        args = (*args, "--workers", str(workers)) if workers else args
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        log = (self.var / "desk.log").open("w")
+        stream = log_file.open("w")
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "run_desk", "--port", str(self.port)],
-            cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT,
+            [sys.executable, "manage.py", "run_desk", "--port", str(self.port), *args],
+            cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        log.close()
-        wait_for(self.is_ready, 60, lambda: (self.var / "desk.log").read_text())
+        stream.close()
+        wait_for(lambda: "Ctrl-C stops" in log_file.read_text() and self.answers(), 90, log_file.read_text)
         return self
+
+    def answers(self) -> bool:
+        """Whether the web server is up; `is_ready` asks for a model too."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
 
     def is_ready(self) -> bool:
         try:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -206,7 +207,8 @@ class Command(DeskCommand):
     def _restart_dead(self, parts: list[Part]) -> None:
         for part in parts:
             if part.restart_if_dead():
-                self.stderr.write(f"{part.name} had stopped; it is started again")
+                with suppress(OSError):  # the log may be on a disk that is full
+                    self.stderr.write(f"{part.name} had stopped; it is started again")
 
 
 def commands(options: dict[str, Any]) -> dict[str, list[str]]:
