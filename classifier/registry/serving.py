@@ -64,7 +64,8 @@ def production_version() -> ModelVersion:
     alias = ModelAlias.objects.filter(name=PRODUCTION).select_related("version").first()
     if alias is None:
         raise BackendError(
-            "No model is in production. Run: manage.py train, then manage.py models promote.", permanent=True
+            "No model is in production. Run: manage.py train, then manage.py models promote NAME --reason R.",
+            permanent=True,
         )
     return alias.version
 

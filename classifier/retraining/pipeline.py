@@ -226,6 +226,8 @@ def promote_by_hand(*, retraining: Retraining, reason: str, by: User) -> None:
         raise DeskError("This retraining has no model to promote.")
     if production_version() == version:
         raise Conflict(f"{version} serves already.")
+    if tests := [found.experiment.name for found in active.get()]:
+        raise Conflict(f"A test is running: {', '.join(tests)}. End it first, or insist on the page of the model.")
     verify(version)
     with transaction.atomic():
         promote(version=version, by=by, reason=reason, verified=True)

@@ -52,7 +52,7 @@ class Command(DeskCommand):
         )
         if version.metrics:
             self.stdout.write("\n".join(summary(version.metrics)))
-        self.stdout.write(f"Next: manage.py models promote {version.version}")
+        self.stdout.write(f"Next: manage.py models promote {version.version} --reason 'why it may serve'")
 
     def _own(self, options: dict[str, Any]) -> TrainingRun:
         """A run of this very process."""
