@@ -10,10 +10,11 @@ from queue import Empty
 
 import pytest
 from django.conf import settings
-from kombu import Connection, Exchange, Queue
+from kombu import Connection
 
 from reviewdesk.celery import app
 from tests.desk import ROOT
+from tests.faults.helpers import put, queue, take_all
 
 WRITERS, WORKERS, MESSAGES = 4, 2, 20_000
 NAMES = ("urgent", "drafts")
@@ -25,10 +26,6 @@ def connection(folder: Path) -> Connection:
         transport="reviewdesk.file_broker:Transport",
         transport_options={"folder": str(folder), "polling_interval": 0.01},
     )
-
-
-def queue(name: str) -> Queue:
-    return Queue(name, Exchange(name, type="direct"), routing_key=name)
 
 
 def write(folder: Path, writer: int, count: int) -> None:
@@ -89,41 +86,20 @@ def test_twenty_thousand_messages_from_four_writers_to_two_workers(tmp_path):
     assert not list((tmp_path / "claimed").iterdir()) and not list((tmp_path / "new").iterdir())
 
 
-def take_all(folder: Path, names: tuple[str, ...], during=lambda n: None) -> list[str]:
-    """What one worker takes, in order; `during(n)` runs after the nth message."""
-    taken: list[str] = []
-
-    def take(body, message) -> None:
-        taken.append(body["name"])
-        message.ack()
-        during(len(taken))
-
-    with connection(folder) as broker, broker.Consumer([queue(n) for n in names], callbacks=[take], accept=["json"]):
-        try:
-            while True:
-                broker.drain_events(timeout=0.1)
-        except TimeoutError:
-            return taken
-
-
-def put(folder: Path, *names: str) -> None:
-    with connection(folder) as broker:
-        for name in names:
-            broker.Producer().publish({"name": name}, exchange=name, routing_key=name, declare=[queue(name)])
-
-
 def test_urgent_queues_are_served_first_also_when_they_fill_later(tmp_path):
-    put(tmp_path, *["drafts"] * 5, "files", "urgent")
+    put(connection(tmp_path), *["drafts"] * 5, "files", "urgent")
     names = settings.TASK_QUEUES
-    taken = take_all(tmp_path, names, during=lambda n: put(tmp_path, "urgent") if n == 4 else None)
+    taken = take_all(
+        connection(tmp_path), names, during=lambda n: put(connection(tmp_path), "urgent") if n == 4 else None
+    )
     assert taken == ["urgent", "files", "drafts", "drafts", "urgent", "drafts", "drafts", "drafts"]
 
 
 def test_a_garbage_message_is_set_aside_and_said(tmp_path, caplog):
-    put(tmp_path, "urgent")
+    put(connection(tmp_path), "urgent")
     (tmp_path / "messages" / "urgent" / "0").write_text("{")
     with caplog.at_level(logging.WARNING):
-        assert take_all(tmp_path, ("urgent",)) == ["urgent"]
+        assert take_all(connection(tmp_path), ("urgent",)) == ["urgent"]
     assert "unreadable/urgent-0" in caplog.text and (tmp_path / "unreadable" / "urgent-0").read_text() == "{"
 
 
