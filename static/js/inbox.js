@@ -22,13 +22,27 @@ function showCurrentRow() {
   document.querySelector(".thread-row[aria-current=true]")?.scrollIntoView({ block: "nearest" });
 }
 
+function markRow(row) {
+  rows().forEach((other) => other.removeAttribute("aria-current"));
+  row?.setAttribute("aria-current", "true");
+  showCurrentRow();
+}
+
+/** Mark the row of the thread that is on screen, where another one could not be opened. */
+function markOpenThread() {
+  const open = document.querySelector("[data-thread]")?.dataset.thread;
+  markRow(document.getElementById(`thread-row-${open}`));
+}
+
 document.addEventListener("click", (event) => {
   const link = event.target.closest(".thread-row a");
-  if (!link) return;
-  rows().forEach((row) => row.removeAttribute("aria-current"));
-  link.closest(".thread-row").setAttribute("aria-current", "true");
-  showCurrentRow();
+  if (link) markRow(link.closest(".thread-row"));
 });
+for (const failed of ["htmx:sendError", "htmx:responseError"]) {
+  document.body.addEventListener(failed, (event) => {
+    if (event.detail.elt.closest?.(".thread-row")) markOpenThread();
+  });
+}
 
 // On a phone one pane is shown at a time: the list, the thread or the reply.
 document.addEventListener("click", (event) => {
@@ -142,7 +156,11 @@ document.body.addEventListener("htmx:confirm", (event) => {
   if (event.defaultPrevented || !draft || !target?.contains(draft) || !isUnsavedDraft(draft)) return;
   if (elt === draft || elt.closest("#draft-conflict")) return; // these send the text themselves
   event.preventDefault();
-  save(draft).then((saved) => { if (saved) issueRequest(true); });
+  save(draft).then((saved) => {
+    if (saved) return issueRequest(true);
+    markOpenThread();
+    if (conflictOpen()) toast("Choose first which of the two texts to keep.");
+  });
 });
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   const draft = form();

@@ -36,7 +36,7 @@ def desk(browser, tmp_path_factory, mail):
                 wrong = names[(names.index(e.subtype) + 1) % len(names)]
                 rows.writerow([e.department, e.subject, e.body, types[wrong], wrong])
         desk.manage("train", "--data", str(file), "--name", "careless", "--frozen", "-v0")
-        desk.manage("models", "promote", "careless")
+        desk.manage("models", "promote", "careless", "--force", "--reason", "the test needs a bad one")
         yield desk
     finally:
         desk.stop()

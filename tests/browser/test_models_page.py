@@ -31,10 +31,18 @@ def test_a_model_is_trained_watched_promoted_and_rolled_back(log_in, desk, tmp_p
     assert page.locator("figure.chart svg path.line").count() >= 3
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing runs out of the page"
     page.click("header >> text=Promote")
+    expect(page.locator("[role=alert]")).to_contain_text("it was not trained on digital_healthcare")
+    page.fill("input[name=reason]", "a try")
+    page.click("form .danger")
+    expect(page.locator("h1")).to_have_text("Promote retail-only")  # not without insisting
+    page.check("input[name=force]")
+    page.click("form .danger")
     expect(page.locator("header.bar")).to_contain_text("retail-only serves")
     page.click("text=Roll back to starter")
+    page.fill("#roll-back-reason", "it knows retail alone")
+    page.click("#roll-back-dialog .danger")
     expect(page.locator("header.bar")).to_contain_text("starter serves")
-    expect(page.locator("text=rolled back on the models page")).to_be_visible()
+    expect(page.locator("text=it knows retail alone")).to_be_visible()
 
 
 def test_thresholds_are_chosen_on_the_page_of_a_version(log_in, desk):
