@@ -171,6 +171,8 @@ def merge_subtype(*, subtype: Subtype, into: Subtype, by: User, reason: str) -> 
     if not Subtype.objects.filter(pk=into.pk, active=True).exists():
         raise DeskError(f"{into} is out of use; merge into one that is in use.")
     with transaction.atomic():
+        if not Subtype.objects.select_for_update().get(pk=subtype.pk).active:
+            raise Conflict(f"{subtype} is out of use already; look again.", code="already_done")
         moved = effect_of(subtype)
         chained = list(Subtype.objects.filter(merged_into=subtype).values_list("pk", flat=True))
         Subtype.objects.filter(pk__in=chained).update(merged_into=into)

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 
 from classifier import taxonomy_changes as changes
 from classifier.models import Department, EmailType, Subtype
+from reviewdesk.errors import DeskError
 from reviewdesk.forms import as_key, checked
 from reviewdesk.people.access import DeskRequest, for_roles
 from reviewdesk.people.models import ADMIN
@@ -33,7 +34,10 @@ class NewSubtypeForm(SubtypeForm):
 
 
 class MergeForm(forms.Form):
+    """`shown`: the target whose effect the person saw."""
+
     into = forms.ModelChoiceField(Subtype.objects.filter(active=True).select_related("department"))
+    shown = forms.IntegerField()
     reason = forms.CharField(max_length=300)
 
 
@@ -132,6 +136,8 @@ def subtype_restore(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(ADMIN)
 def subtype_merge(request: DeskRequest, pk: int) -> HttpResponse:
     found, fields = _subtype(pk), checked(MergeForm(request.POST))
+    if fields.pop("shown") != fields["into"].pk:
+        raise DeskError("The page showed the effect of another merge. Choose the target again.")
     moved = changes.merge_subtype(subtype=found, by=request.user, **fields)
     emails = moved.verified + moved.predicted
     messages.info(request, f"{found} is part of {fields['into']} now; {emails} emails moved. Its row has the undo.")

@@ -102,6 +102,8 @@ class WithoutSubtype(models.TextChoices):
 class Verification(models.Model):
     """What a person answered: append-only. An undo is a new row that supersedes."""
 
+    came_again = False  # whether this request only repeated an answer that was stored before
+
     class Action(models.TextChoices):
         CONFIRM = "confirm"
         SKIP = "skip"

@@ -73,10 +73,19 @@ def _check_key(answer: Answer) -> None:
 
 
 def _repeat_of(answer: Answer, user: User) -> Verification | None:
-    known = Verification.objects.filter(idempotency_key=answer.idempotency_key).first()
+    known = Verification.objects.select_related("subtype").filter(idempotency_key=answer.idempotency_key).first()
     if known is not None and known.reviewer_id != user.pk:
         raise Conflict("This idempotency_key was used by somebody else.", code="conflict")
+    if known is not None and _content(known) != (answer.action, answer.subtype, answer.without_subtype):
+        # The first one was stored, and its response got lost; then another label was chosen.
+        raise Conflict(f"Your answer is stored as “{known.label_text}”. Undo it to change it.", code="already_done")
+    if known is not None:
+        known.came_again = True
     return known
+
+
+def _content(known: Verification) -> tuple[str, str, str]:
+    return known.action, known.subtype.slug if known.subtype else "", known.without_subtype
 
 
 def _answer(item: ReviewItem, user: User, answer: Answer) -> Verification:

@@ -43,8 +43,10 @@ def review_next(request: DeskRequest) -> HttpResponse:
 def review_answer(request: DeskRequest, pk: int) -> HttpResponse:
     """Store an answer; once it is stored, the next item comes back."""
     answer = services.Answer(**checked(AnswerForm(request.POST)))
-    services.verify(item=ReviewItem(pk=pk), user=request.user, answer=answer)
-    return _panel(request, leases.claim_next(user=request.user, holds_nothing=True), saved=True)
+    verification = services.verify(item=ReviewItem(pk=pk), user=request.user, answer=answer)
+    # Where the answer came again, the next item was handed out with the response that got lost.
+    item = leases.claim_next(user=request.user, holds_nothing=not verification.came_again)
+    return _panel(request, item, saved=True)
 
 
 @require_POST

@@ -191,6 +191,7 @@ def store_draft(
             grounding=_checked(email, reply),
             cc=before.cc if before else "",
             bcc=before.bcc if before else "",
+            closes=before.closes if before else False,
         )
         DraftAttachment.objects.filter(draft=before).update(draft=draft)
         DraftSource.objects.bulk_create(

@@ -146,7 +146,9 @@ class ReplyState:
 def earlier_drafts(email: Email) -> list[Draft]:
     """Drafts that were replaced or rejected, newest first; none without words."""
     past = (Draft.Status.REPLACED, Draft.Status.REJECTED)
-    return list(email.drafts.filter(status__in=past).exclude(body="").order_by("-pk")[:EARLIER])
+    return list(
+        email.drafts.filter(status__in=past).exclude(body="").select_related("edited_by").order_by("-pk")[:EARLIER]
+    )
 
 
 def left_over(email: Email, user: User) -> list[Draft]:

@@ -117,7 +117,7 @@ def draft_take(request: DeskRequest, pk: int, earlier: int) -> HttpResponse:
     """Put the words of an earlier draft in the place of the live one's."""
     draft = get_object_or_404(drafts_for(request.user).select_related("email"), pk=pk)
     words = get_object_or_404(drafts_for(request.user), pk=earlier, email__thread=draft.email.thread_id).body
-    services.save_draft(draft=draft, user=request.user, body=words, **checked(VersionForm(request.POST)))
+    services.use_text(draft=draft, user=request.user, body=words, **checked(VersionForm(request.POST)))
     return draft_panel(request, draft.email_id)
 
 

@@ -61,17 +61,27 @@ def resolve_conflict(
     """
     with transaction.atomic():
         if draft is None or draft.status not in EDITABLE or not keep_mine:
-            _store_aside(email, body, user)
+            _store_aside(email, body, user, cc=copies.get("cc", ""), bcc=copies.get("bcc", ""))
             return
-        _store_aside(email, draft.body, draft.edited_by)
+        _store_aside(email, draft.body, draft.edited_by, cc=draft.cc, bcc=draft.bcc)
         save_draft(draft=draft, version=version or 0, body=body, user=user, **copies)
 
 
-def _store_aside(email: Email, body: str, author: User | None) -> None:
-    """Keep a text that lost its place, where `earlier_drafts` shows it."""
-    text = body.replace("\r\n", "\n")[:MAX_BODY]
-    if text.strip() and not email.drafts.filter(status=Draft.Status.REPLACED, body=text).exists():
-        Draft.objects.create(email=email, status=Draft.Status.REPLACED, body=text, backend="person", edited_by=author)
+def use_text(*, draft: Draft, version: int, body: str, user: User) -> Draft:
+    """Put other words in the place of a draft's; those it held stay with the earlier drafts. Raises Conflict."""
+    with transaction.atomic():
+        before = Draft.objects.select_related("email").get(pk=draft.pk)
+        saved = save_draft(draft=draft, version=version, body=body, user=user)
+        if before.body != saved.body:
+            _store_aside(before.email, before.body, before.edited_by, cc=before.cc, bcc=before.bcc)
+    return saved
+
+
+def _store_aside(email: Email, body: str, author: User | None, *, cc: str, bcc: str) -> None:
+    """Keep a text that lost its place, with its copies, where `earlier_drafts` shows it."""
+    text = {"body": body.replace("\r\n", "\n")[:MAX_BODY], "cc": cc.strip(), "bcc": bcc.strip()}
+    if text["body"].strip() and not email.drafts.filter(status=Draft.Status.REPLACED, **text).exists():
+        Draft.objects.create(email=email, status=Draft.Status.REPLACED, backend="person", edited_by=author, **text)
 
 
 def start_reply(*, email: Email, user: User) -> Draft:

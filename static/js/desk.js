@@ -39,7 +39,15 @@ function expire(box) {
   setTimeout(remove, box.dataset.level === "error" ? ERROR_MS : TOAST_MS);
 }
 
-export const csrf = () => document.querySelector("meta[name=csrf-token]").content;
+/** The token of now: logging in again in another tab changes it, and the page's own would be refused for ever. */
+export function csrf() {
+  const cookie = document.cookie.split("; ").find((pair) => pair.startsWith("csrftoken="));
+  return cookie?.slice("csrftoken=".length) ?? document.querySelector("meta[name=csrf-token]").content;
+}
+document.body.addEventListener("htmx:configRequest", ({ detail }) => {
+  detail.headers["X-CSRFToken"] = csrf();
+  if (detail.formData.has("csrfmiddlewaretoken")) detail.formData.set("csrfmiddlewaretoken", csrf());
+});
 
 const LOGGED_OUT = "You are logged out. What you typed is still here: log in in another tab, then save again.";
 
@@ -180,11 +188,20 @@ export function isBusy(root) {
   return textFields(root).some((field) => field === document.activeElement || isUnsaved(field));
 }
 
-/** What is typed in `root`, to be put back once `root` has been replaced; `sent` is the form that was submitted. */
-function typedIn(root, sent) {
+const awaiting = new Map(); // typed text whose form is not on the page now, by fieldKey
+
+/** The server has what was typed in this form: it need not be put back. */
+export function noteStored(form) {
+  for (const field of textFields(form)) awaiting.delete(fieldKey(field));
+}
+
+/** What is typed in `root`, to be put back once `root` has been replaced; `sent` is the form that was submitted, with
+ * `formData`: what is typed there after that counts too. */
+function typedIn(root, sent, formData) {
   const focused = document.activeElement;
+  const changedSince = (field) => formData?.has(field.name) && formData.get(field.name) !== field.value;
   return textFields(root)
-    .filter((field) => field.form !== sent && (isUnsaved(field) || field === focused))
+    .filter((field) => (field.form === sent ? changedSince(field) : isUnsaved(field) || field === focused))
     .map((field) => ({
       key: fieldKey(field),
       value: isUnsaved(field) ? field.value : null,
@@ -193,19 +210,29 @@ function typedIn(root, sent) {
     }));
 }
 
+/** Put typed text back; what belongs to a form that is not here waits until that form comes again. */
 function putBack(root, typed) {
-  for (const { key, value, base, selection } of typed) {
-    const field = textFields(root).find((other) => fieldKey(other) === key);
-    if (!field) continue;
-    if (value !== null) {
-      field.value = value;
-      field.dispatchEvent(new CustomEvent("typed-text-kept", { bubbles: true, detail: { base } }));
-    }
-    if (selection) {
-      field.focus({ preventScroll: true });
-      try { field.setSelectionRange(...selection); } catch { /* an email field has no selection */ }
-    }
+  const fields = new Map(textFields(root).map((field) => [fieldKey(field), field]));
+  for (const one of typed) {
+    const field = fields.get(one.key);
+    if (field) restoreField(field, one);
+    else if (one.value) awaiting.set(one.key, { ...one, selection: null });
   }
+  for (const [key, field] of fields) {
+    if (!awaiting.has(key) || isUnsaved(field)) continue;
+    restoreField(field, awaiting.get(key));
+    awaiting.delete(key);
+  }
+}
+
+function restoreField(field, { value, base, selection }) {
+  if (value !== null && value !== field.value) {
+    field.value = value;
+    field.dispatchEvent(new CustomEvent("typed-text-kept", { bubbles: true, detail: { base } }));
+  }
+  if (!selection) return;
+  field.focus({ preventScroll: true });
+  try { field.setSelectionRange(...selection); } catch { /* an email field has no selection */ }
 }
 
 // A poll waits while somebody types. Any other swap puts the typed text back.
@@ -221,8 +248,9 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
     return;
   }
   const chosen = requestConfig.triggeringEvent?.submitter; // a button may replace the typed text on purpose
-  const typed = typedIn(target, requestConfig.elt.closest("form"));
-  if (!typed.length || "replacesTyped" in (chosen?.dataset ?? {})) return;
+  if ("replacesTyped" in (chosen?.dataset ?? {})) return;
+  const typed = typedIn(target, requestConfig.elt.closest("form"), requestConfig.formData);
+  if (!typed.length && !awaiting.size) return;
   const restore = (swapped) => {
     if (swapped.detail.target !== target) return;
     document.body.removeEventListener("htmx:afterSwap", restore);
@@ -230,6 +258,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   };
   document.body.addEventListener("htmx:afterSwap", restore);
 });
+window.addEventListener("beforeunload", (event) => { if (awaiting.size) event.preventDefault(); });
 
 // --- countdowns, and toasts from the server ----------------------------------------------------
 const deadlines = new WeakMap();
@@ -246,6 +275,13 @@ setInterval(() => {
     if (left <= 0) place.closest(".toast")?.remove();
   }
 }, 250);
+
+/** Show a toast that the server wrote. */
+export function showToast(box) {
+  document.getElementById("toasts").append(box);
+  htmx.process(box);
+  expireAll();
+}
 
 const expireAll = () => {
   for (const shown of document.querySelectorAll("#toasts .toast:not(:has([data-countdown]))")) expire(shown);

@@ -1,5 +1,5 @@
 // The inbox: moving through the list, autosave, approve and send.
-import { isUnsaved, onKey, post, toast } from "./desk.js";
+import { isUnsaved, noteStored, onKey, post, showToast, toast } from "./desk.js";
 
 const QUIET_MS = 800; // how long the typing must rest before it is saved
 const LONGEST_MS = 4_000; // how long text may stay unsaved while somebody types without a rest
@@ -90,6 +90,13 @@ const isUnsavedDraft = (of) => draftFields(of).some(isUnsaved);
 const values = (of) => ({ body: of.body.value, cc: of.cc.value, bcc: of.bcc.value, ...(of.closes.checked && { closes: "on" }) });
 const conflictOpen = () => Boolean(document.getElementById("draft-conflict")?.childElementCount);
 
+/** Every form of the pane that acts on this draft names the version it was saved as last. */
+function noteVersion(of, version) {
+  for (const field of of.closest(".reply")?.querySelectorAll("input[name=version]") ?? [of.version]) {
+    if (!field.closest("#draft-conflict")) field.value = Math.max(field.value, version);
+  }
+}
+
 /** The server has these values now: what differs from them is unsaved. */
 function noteSaved(of, { body, cc, bcc, closes }) {
   of.body.defaultValue = body;
@@ -115,9 +122,10 @@ async function save(draft = form()) {
   saving = null;
   if (ok) {
     lastSaved = sent.body;
+    noteStored(draft);
     for (const of of [draft, form()]) { // the panel may have been replaced meanwhile
       if (of?.dataset.save !== draft.dataset.save) continue;
-      of.version.value = Math.max(of.version.value, data.version);
+      noteVersion(of, data.version);
       noteSaved(of, sent);
     }
     if (draft.isConnected) say(isUnsavedDraft(draft) ? "not saved yet" : `saved ${data.saved_at}`);
@@ -153,8 +161,13 @@ document.addEventListener("input", (event) => {
 document.body.addEventListener("htmx:confirm", (event) => {
   const draft = form();
   const { elt, target, issueRequest } = event.detail;
-  if (event.defaultPrevented || !draft || !target?.contains(draft) || !isUnsavedDraft(draft)) return;
-  if (elt === draft || elt.closest("#draft-conflict")) return; // these send the text themselves
+  if (event.defaultPrevented || !draft || !target?.contains(draft)) return;
+  if (elt === draft && saving) { // approved while an autosave is under way: its version first
+    event.preventDefault();
+    saving.then(() => issueRequest(true));
+    return;
+  }
+  if (!isUnsavedDraft(draft) || elt === draft || elt.closest("#draft-conflict")) return; // these send the text themselves
   event.preventDefault();
   save(draft).then((saved) => {
     if (saved) return issueRequest(true);
@@ -168,6 +181,27 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (!draft || !shouldSwap || requestConfig.elt === draft || !target.contains(draft)) return;
   const comesBack = serverResponse.includes(draft.dataset.save);
   if (!comesBack && isUnsavedDraft(draft) && !conflictOpen()) save(draft);
+});
+// An answer about a thread that is not on the screen any more changes its row, and nothing else.
+document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.target.id !== "thread" || !detail.shouldSwap || detail.requestConfig.elt.closest(".thread-row")) return;
+  const shown = slot.querySelector("[data-thread]")?.dataset.thread;
+  if (!shown || detail.serverResponse.includes(`data-thread="${shown}"`)) return;
+  detail.shouldSwap = false;
+  const answer = new DOMParser().parseFromString(detail.serverResponse, "text/html");
+  const row = answer.querySelector(".thread-row");
+  if (row) replaceRow(row);
+  for (const toastBox of answer.querySelectorAll('[hx-swap-oob="beforeend:#toasts"] > *')) showToast(toastBox);
+});
+// While a reply is being approved its text stands still: what were typed then would be in no draft.
+const setReadOnly = (draft, on) => { for (const field of [draft.body, draft.cc, draft.bcc]) field.readOnly = on; };
+document.body.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  if (detail.elt !== form()) return;
+  clearTimeout(timer);
+  setReadOnly(detail.elt, true);
+});
+document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.elt.id === "draft-form" && !detail.successful) setReadOnly(detail.elt, false);
 });
 document.addEventListener("typed-text-kept", (event) => {
   if (event.target.form !== form()) return;
@@ -215,12 +249,26 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("#save")) { event.preventDefault(); save(); }
 });
 
-// A row that the server sends again stays ticked.
+// A row that the server sends again stays ticked, and marked or not.
+function takeOver(before, after) {
+  after.querySelector("input[name=threads]").checked = before.querySelector("input[name=threads]").checked;
+  const isCurrent = before.getAttribute("aria-current") === "true";
+  if (isCurrent) after.setAttribute("aria-current", "true");
+  else after.removeAttribute("aria-current");
+}
 document.body.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
-  const before = detail.target.querySelector("input[name=threads]");
-  const after = detail.fragment.querySelector("input[name=threads]");
-  if (before && after) after.checked = before.checked;
+  const after = detail.fragment.querySelector(".thread-row");
+  if (after && detail.target.matches(".thread-row")) takeOver(detail.target, after);
 });
+
+function replaceRow(row) {
+  const before = document.getElementById(row.id);
+  if (!before) return;
+  takeOver(before, row);
+  row.removeAttribute("hx-swap-oob");
+  before.replaceWith(row);
+  htmx.process(row);
+}
 
 showCurrentRow();
 

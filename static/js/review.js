@@ -90,19 +90,26 @@ function step(by) {
 }
 
 // --- what was chosen is kept in this browser until the server has it ---------------------------
-const KEPT = "review-answer";
+const KEPT = "review-answers"; // by item, so that an answer that is taken back comes with what was chosen
+const MOST_KEPT = 20;
+
+function keptAnswers() {
+  try { return JSON.parse(localStorage.getItem(KEPT)) ?? {}; } catch { return {}; }
+}
 
 function keep() {
   const { item } = panel.querySelector(".review").dataset;
   const chosen = radios("subtype").find((r) => r.checked)?.value ?? "";
-  localStorage.setItem(KEPT, JSON.stringify({ item, type: chosenType() ?? "", subtype: chosen, second: form().second_subtype.value, comment: form().reason.value }));
+  const { [item]: _, ...others } = keptAnswers();
+  const answer = { type: chosenType() ?? "", subtype: chosen, second: form().second_subtype.value, comment: form().reason.value };
+  const recent = Object.entries(others).slice(-MOST_KEPT);
+  localStorage.setItem(KEPT, JSON.stringify({ ...Object.fromEntries(recent), [item]: answer }));
 }
 
 /** A reload, a crash or a lost connection: the answer that was begun is there again. */
 function restore() {
-  let kept = null;
-  try { kept = JSON.parse(localStorage.getItem(KEPT)); } catch { /* somebody else's words */ }
-  if (!kept || kept.item !== panel.querySelector(".review").dataset.item) return localStorage.removeItem(KEPT);
+  const kept = keptAnswers()[panel.querySelector(".review").dataset.item];
+  if (!kept) return;
   const choice = kept.subtype && form().querySelector(`.choice:has(input[value="${CSS.escape(kept.subtype)}"])`);
   if (kept.type) pickType(kept.type);
   if (choice) pick(choice);
@@ -134,7 +141,7 @@ document.body.addEventListener("htmx:configRequest", ({ detail }) => {
 });
 
 document.body.addEventListener("htmx:beforeRequest", (event) => {
-  if (!aboutItem(event.detail.elt)) return;
+  if (event.detail.elt.id !== "review-form" && !("aboutItem" in event.detail.elt.dataset)) return;
   dialogOpen()?.close();
   clearTimeout(retry);
 });

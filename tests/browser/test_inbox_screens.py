@@ -138,3 +138,90 @@ def test_a_poll_does_not_replace_a_field_with_focus(log_in, desk):
     page.select_option(".thread-tools select[name=to]", index=1)  # replaces the whole thread
     expect(page.locator("#toasts")).to_contain_text("Assigned to")
     expect(page.locator(".thread-tools input[name=tags]")).to_have_value("half a tag")
+
+
+def open_two(page, desk) -> tuple[str, str]:
+    """The first thread is open; the addresses of the first two."""
+    page.goto(f"{desk.url}/inbox/?status=ready")
+    links = page.locator(".thread-row a")
+    links.nth(0).click()
+    page.wait_for_selector("#draft-form")
+    return tuple(links.nth(n).get_attribute("hx-get") for n in (0, 1))
+
+
+def test_what_is_typed_anywhere_is_there_again_when_one_comes_back(log_in, desk):
+    page = log_in("agent")
+    open_two(page, desk)
+    page.fill(".thread-tools input[name=tags]", "half a tag")
+    page.fill(".rating input[name=reason]", "half a reason")
+    page.click("button:has-text('Note')")
+    page.fill("#note-dialog textarea", "half a note")
+    page.keyboard.press("Escape")
+    page.locator(".thread-row a").nth(1).click()
+    expect(page.locator(".thread-tools input[name=tags]")).to_have_value("")
+    page.locator(".thread-row a").nth(0).click()
+    expect(page.locator(".thread-tools input[name=tags]")).to_have_value("half a tag")
+    expect(page.locator(".rating input[name=reason]")).to_have_value("half a reason")
+    expect(page.locator("#note-dialog textarea")).to_have_value("half a note")
+
+
+def test_an_answer_that_comes_late_does_not_put_another_thread_on_screen(log_in, desk):
+    page = log_in("agent")
+    first, second = open_two(page, desk)
+    page.evaluate(
+        """url => { const open = XMLHttpRequest.prototype.open, send = XMLHttpRequest.prototype.send;
+        XMLHttpRequest.prototype.open = function (m, u, ...r) { this.late = u.includes(url); open.call(this, m, u, ...r); };
+        XMLHttpRequest.prototype.send = function (b) { setTimeout(() => send.call(this, b), this.late ? 1500 : 0); }; }""",
+        "/assign/",
+    )
+    page.select_option(".thread-tools select[name=to]", "agent")
+    page.locator(".thread-row a").nth(1).click()
+    page.wait_for_selector(f'[data-thread="{second.split("/")[-2]}"]')
+    page.fill("#draft-body", "about the second one")
+    page.wait_for_timeout(2_500)
+    assert page.locator(f'[data-thread="{second.split("/")[-2]}"]').count() == 1
+    expect(page.locator("#draft-body")).to_have_value("about the second one")
+    expect(page.locator(f"#thread-row-{first.split('/')[-2]}")).to_contain_text("agent")
+    expect(page.locator(".thread-row[aria-current=true]")).to_have_count(1)
+
+
+def test_words_that_are_replaced_on_purpose_stay_with_the_earlier_drafts(log_in, desk):
+    page = log_in("agent")
+    open_two(page, desk)
+    page.fill("#draft-body", "my first words")
+    expect(page.locator("#draft-saved")).to_contain_text("saved ")
+    page.keyboard.press("Escape")
+    page.keyboard.press("r")
+    page.keyboard.press("Enter")
+    expect(page.locator("#draft-body")).not_to_have_value("my first words", timeout=30_000)
+    page.fill("#draft-body", "my second words")
+    expect(page.locator("#draft-saved")).to_contain_text("saved ")
+    page.click("#earlier-drafts summary")
+    page.locator("#earlier-drafts article", has_text="my first words").get_by_text("Use this text").click()
+    expect(page.locator("#draft-body")).to_have_value("my first words")
+    page.evaluate("document.getElementById('earlier-drafts').open = true")
+    expect(page.locator("#earlier-drafts")).to_contain_text("my second words")
+    page.fill("#draft-body", "my third words")
+    expect(page.locator("#draft-saved")).to_contain_text("saved ")
+    page.click("button:has-text('Reject')")
+    page.fill("#reject-reason", "no use")
+    page.keyboard.press("Enter")
+    expect(page.locator(".reply")).to_contain_text("There is no draft")
+    expect(page.locator("#earlier-drafts")).to_contain_text("my third words")
+
+
+def test_saving_goes_on_after_logging_in_again(log_in, desk):
+    page = log_in("agent")
+    open_two(page, desk)
+    again = page.context.new_page()
+    again.goto(f"{desk.url}/inbox/")
+    again.click("text=Log out")
+    again.fill("#id_username", "agent")
+    again.fill("#id_password", "agent")
+    again.keyboard.press("Enter")
+    again.wait_for_selector(".rail")
+    page.fill("#draft-body", "typed before and after")
+    expect(page.locator("#draft-saved")).to_contain_text("saved ")
+    page.fill(".thread-tools input[name=tags]", "still here")
+    page.keyboard.press("Enter")
+    expect(page.locator(".thread-row[aria-current=true]")).to_contain_text("still here")

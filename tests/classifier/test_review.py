@@ -112,6 +112,27 @@ def test_the_same_key_twice_is_one_answer(reviewer):
     assert Verification.objects.count() == 1
 
 
+def test_an_answer_that_comes_again_hands_out_no_second_email_and_changes_no_label(client, reviewer):
+    """The response to an answer gets lost on the way; the page sends it again."""
+    client.force_login(reviewer)
+    for _ in range(4):
+        make_item()
+    item = leases.claim_next(user=reviewer)
+    fields = {
+        "lease": item.lease,
+        "idempotency_key": "k",
+        "action": "confirm",
+        "type": "query",
+        "subtype": "~none_fits",
+    }
+    for _ in range(3):
+        assert client.post(f"/review/{item.pk}/answer/", fields, headers={"HX-Request": "true"}).status_code == 200
+    assert ReviewItem.objects.filter(holder=reviewer, status="open").count() == 1
+    changed = fields | {"subtype": "~undecided"}
+    answer_ = client.post(f"/review/{item.pk}/answer/", changed, headers={"HX-Request": "true"})
+    assert answer_.status_code == 409 and "no subtype fits" in answer_.json()["message"]
+
+
 @pytest.mark.parametrize("state", ["expired", "taken", "done"])
 def test_a_late_answer_is_refused_and_stores_nothing(reviewer, state):
     item = held(reviewer)

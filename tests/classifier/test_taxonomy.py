@@ -66,6 +66,15 @@ def test_a_merge_is_undone_with_its_labels(subtypes, admin, agent):
     assert query.merged_into == bug, "what had been merged before comes along"
 
 
+def test_what_is_merged_already_is_not_merged_again(subtypes, admin):
+    bug, outage, query = (subtypes[s] for s in ("bug_complaint", "outage_complaint", "access_query"))
+    make_classified(subtype="bug_complaint")
+    merge_subtype(subtype=bug, into=outage, by=admin, reason="the same")
+    with pytest.raises(Conflict, match="out of use already"):
+        merge_subtype(subtype=bug, into=query, by=admin, reason="the same")
+    assert restore_subtype(subtype=bug, by=admin) == 1
+
+
 def test_a_merge_shows_its_effect_and_wants_a_target_and_a_reason(client, subtypes, admin):
     client.force_login(admin)
     bug, query = subtypes["bug_complaint"], subtypes["access_query"]
@@ -75,11 +84,14 @@ def test_a_merge_shows_its_effect_and_wants_a_target_and_a_reason(client, subtyp
     assert client.get(f"/settings/subtypes/{bug.pk}/merge/effect/?into=").content.decode().strip() == ""
     shown = client.get(f"/settings/subtypes/{bug.pk}/merge/effect/?into={query.pk}").content.decode()
     assert "complaint becomes query" in shown and 'name="reason" required' in shown
-    for fields in ({}, {"into": query.pk}, {"reason": "x"}, {"into": query.pk, "reason": " "}):
+    for fields in ({}, {"into": query.pk}, {"reason": "x"}, {"into": query.pk, "shown": query.pk, "reason": " "},
+                   {"into": query.pk, "shown": bug.pk, "reason": "x"}):  # fmt: skip
         assert client.post(f"/settings/subtypes/{bug.pk}/merge/", fields).status_code == 400
     bug.refresh_from_db()
     assert bug.merged_into is None
-    client.post(f"/settings/subtypes/{bug.pk}/merge/", {"into": query.pk, "reason": "they mean the same"})
+    client.post(
+        f"/settings/subtypes/{bug.pk}/merge/", {"into": query.pk, "shown": query.pk, "reason": "they mean the same"}
+    )
     assert "Undo the merge" in client.get(f"/settings/taxonomy/{bug.department_id}/").content.decode()
 
 
@@ -173,7 +185,10 @@ def test_the_pages(client, subtypes, admin):
     assert "Lost ticket" in client.get(f"/settings/taxonomy/{department.pk}/").content.decode()
     bug = subtypes["bug_complaint"]
     assert "0 labels by people" in client.get(f"/settings/subtypes/{bug.pk}/effect/").content.decode()
-    client.post(f"/settings/subtypes/{bug.pk}/merge/", {"into": subtypes["outage_complaint"].pk, "reason": "same"})
+    client.post(
+        f"/settings/subtypes/{bug.pk}/merge/",
+        {"into": subtypes["outage_complaint"].pk, "shown": subtypes["outage_complaint"].pk, "reason": "same"},
+    )
     assert "part of Outage complaint" in client.get(f"/settings/taxonomy/{bug.department_id}/").content.decode()
     client.post(f"/settings/subtypes/{bug.pk}/restore/")
     client.post(f"/settings/subtypes/{bug.pk}/retire/")

@@ -134,6 +134,16 @@ def test_two_texts_of_a_draft_are_shown_and_the_one_not_chosen_is_kept(client, a
     assert draft.body == "my words" and "words of a third" in panel and "2 earlier drafts" in panel
 
 
+def test_copies_of_a_text_that_is_not_chosen_are_kept_too(client, agent):
+    client.force_login(agent)
+    draft = save_draft(draft=make_draft(), version=1, body="same", user=make_user(role="agent"), cc="hers@x.example")
+    fields = {"draft": draft.pk, "version": 2, "keep": "theirs", "body": "same", "cc": "mine@x.example"}
+    shown = client.post(reverse("draft-conflict", args=[draft.pk]), fields, headers={"HX-Request": "true"})
+    assert "Cc hers@x.example" in shown.content.decode()
+    client.post(reverse("draft-resolve", args=[draft.email_id]), fields, headers={"HX-Request": "true"})
+    assert draft.email.drafts.get(status="replaced").cc == "mine@x.example"
+
+
 def test_a_text_for_a_reply_that_is_on_its_way_is_kept(client, agent):
     client.force_login(agent)
     draft = make_draft()
