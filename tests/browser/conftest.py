@@ -77,6 +77,7 @@ def log_in(browser, desk):
         page.fill("#id_password", name)
         page.keyboard.press("Enter")
         page.wait_for_selector(".rail")
+        page.wait_for_load_state("load")  # the scripts that listen to keys are there
         return page
 
     yield open_as
