@@ -105,7 +105,7 @@ def adjudicate(
 def undo_decision(*, disagreement: Disagreement, user: User) -> None:
     """Take back a decision: the answers wait for another one. Raises Conflict where it was taken back already."""
     with transaction.atomic():
-        current = Disagreement.objects.select_for_update().select_related("settled_by").get(pk=disagreement.pk)
+        current = Disagreement.objects.select_for_update().get(pk=disagreement.pk)
         decision = current.settled_by
         reopened = Disagreement.objects.filter(email=current.email_id, settled_by=None)
         if decision is None or reopened.exists():
