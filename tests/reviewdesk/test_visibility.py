@@ -14,6 +14,7 @@ from classifier.models import Attachment, Department, Email, ImportRun, Mailbox,
 from classifier.review import leases
 from classifier.review.queries import can_undo, undoable
 from classifier.review.services import Answer, move_email, verify
+from classifier.visibility import departments_of
 from responses.inbox.macros import keep_macro
 from responses.inbox.threads import add_note, assign
 from responses.knowledge.services import store_document
@@ -252,9 +253,14 @@ def test_a_thread_is_assigned_to_nobody_who_may_not_see_it(admin, agent, outside
 
 
 def test_saving_a_person_does_not_widen_what_they_see(client, admin, outsider):
-    Department.objects.filter(slug="retail").update(active=False)
+    """The form offers a department out of use that lists the person: without its tick they would see everything."""
+    retail = Department.objects.get(slug="retail")
+    Department.objects.filter(pk=retail.pk).update(active=False)
     client.force_login(admin)
-    assert "RETAIL" in client.get(reverse("people")).content.decode()
+    page = client.get(reverse("people")).content.decode()
+    assert f'name="departments" value="{retail.pk}" checked' in page
+    client.post(reverse("person-change", args=[outsider.pk]), {"roles": ["agent"], "departments": [retail.pk]})
+    assert departments_of(outsider) == [retail.pk]
 
 
 OTHER_KEYS = ("outgoing-undo", "outgoing-settle", "draft-detach")
