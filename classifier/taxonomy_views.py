@@ -57,18 +57,18 @@ def department_add(request: DeskRequest) -> HttpResponse:
 
 @for_roles(ADMIN)
 def department(request: DeskRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Department, pk=pk)
-    subtypes = found.subtypes.select_related("merged_into").order_by("-active", "type", "name")
+    department = get_object_or_404(Department, pk=pk)
+    subtypes = department.subtypes.select_related("merged_into").order_by("-active", "type", "name")
     others = Department.objects.filter(active=True).exclude(pk=pk)
-    context = {"department": found, "subtypes": subtypes, "types": EmailType.choices, "others": others}
+    context = {"department": department, "subtypes": subtypes, "types": EmailType.choices, "others": others}
     return render(request, "classifier/taxonomy_department.html", context)
 
 
 @require_POST
 @for_roles(ADMIN)
 def department_change(request: DeskRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Department, pk=pk)
-    changes.change_department(department=found, by=request.user, **checked(ChangeDepartmentForm(request.POST)))
+    department = get_object_or_404(Department, pk=pk)
+    changes.change_department(department=department, by=request.user, **checked(ChangeDepartmentForm(request.POST)))
     messages.info(request, "Saved.")
     return redirect("taxonomy-department", pk)
 
@@ -76,8 +76,8 @@ def department_change(request: DeskRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_roles(ADMIN)
 def subtype_add(request: DeskRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Department, pk=pk)
-    subtype = changes.add_subtype(department=found, by=request.user, **checked(NewSubtypeForm(request.POST)))
+    department = get_object_or_404(Department, pk=pk)
+    subtype = changes.add_subtype(department=department, by=request.user, **checked(NewSubtypeForm(request.POST)))
     messages.info(request, f"{subtype} added; new mail can get it within seconds.")
     return redirect("taxonomy-department", pk)
 
@@ -89,56 +89,56 @@ def _subtype(pk: int) -> Subtype:
 @require_POST
 @for_roles(ADMIN)
 def subtype_change(request: DeskRequest, pk: int) -> HttpResponse:
-    found = _subtype(pk)
-    changes.change_subtype(subtype=found, by=request.user, **checked(SubtypeForm(request.POST)))
-    messages.info(request, f"{found}: saved.")
-    return redirect("taxonomy-department", found.department_id)
+    subtype = _subtype(pk)
+    changes.change_subtype(subtype=subtype, by=request.user, **checked(SubtypeForm(request.POST)))
+    messages.info(request, f"{subtype}: saved.")
+    return redirect("taxonomy-department", subtype.department_id)
 
 
 @for_roles(ADMIN)
 def subtype_effect(request: DeskRequest, pk: int) -> HttpResponse:
     """What retiring or merging a subtype would do."""
-    found = _subtype(pk)
-    others = found.department.subtypes.filter(active=True).exclude(pk=pk).order_by("type", "name")
-    context = {"subtype": found, "effect": changes.effect_of(found), "others": others}
+    subtype = _subtype(pk)
+    others = subtype.department.subtypes.filter(active=True).exclude(pk=pk).order_by("type", "name")
+    context = {"subtype": subtype, "effect": changes.effect_of(subtype), "others": others}
     return render(request, "classifier/_subtype_effect.html", context)
 
 
 @for_roles(ADMIN)
 def subtype_merge_effect(request: DeskRequest, pk: int) -> HttpResponse:
     """What merging a subtype into another would change, with the button that does it."""
-    found = _subtype(pk)
-    into = found.department.subtypes.filter(active=True, pk=as_key(request.GET.get("into", "")) or 0).first()
-    effect = changes.merge_effect(subtype=found, into=into) if into else None
-    return render(request, "classifier/_merge_effect.html", {"subtype": found, "into": into, "effect": effect})
+    subtype = _subtype(pk)
+    into = subtype.department.subtypes.filter(active=True, pk=as_key(request.GET.get("into", "")) or 0).first()
+    effect = changes.merge_effect(subtype=subtype, into=into) if into else None
+    return render(request, "classifier/_merge_effect.html", {"subtype": subtype, "into": into, "effect": effect})
 
 
 @require_POST
 @for_roles(ADMIN)
 def subtype_retire(request: DeskRequest, pk: int) -> HttpResponse:
-    found = _subtype(pk)
-    changes.retire_subtype(subtype=found, by=request.user)
-    messages.info(request, f"{found} is out of use.")
-    return redirect("taxonomy-department", found.department_id)
+    subtype = _subtype(pk)
+    changes.retire_subtype(subtype=subtype, by=request.user)
+    messages.info(request, f"{subtype} is out of use.")
+    return redirect("taxonomy-department", subtype.department_id)
 
 
 @require_POST
 @for_roles(ADMIN)
 def subtype_restore(request: DeskRequest, pk: int) -> HttpResponse:
-    found = _subtype(pk)
-    returned = changes.restore_subtype(subtype=found, by=request.user)
+    subtype = _subtype(pk)
+    returned = changes.restore_subtype(subtype=subtype, by=request.user)
     back = f"; {returned} email{'' if returned == 1 else 's'} came back" if returned else ""
-    messages.info(request, f"{found} is in use again{back}.")
-    return redirect("taxonomy-department", found.department_id)
+    messages.info(request, f"{subtype} is in use again{back}.")
+    return redirect("taxonomy-department", subtype.department_id)
 
 
 @require_POST
 @for_roles(ADMIN)
 def subtype_merge(request: DeskRequest, pk: int) -> HttpResponse:
-    found, fields = _subtype(pk), checked(MergeForm(request.POST))
+    subtype, fields = _subtype(pk), checked(MergeForm(request.POST))
     if fields.pop("shown") != fields["into"].pk:
         raise DeskError("The page showed the effect of another merge. Choose the target again.")
-    moved = changes.merge_subtype(subtype=found, by=request.user, **fields)
+    moved = changes.merge_subtype(subtype=subtype, by=request.user, **fields)
     emails = moved.verified + moved.predicted
-    messages.info(request, f"{found} is part of {fields['into']} now; {emails} emails moved. Its row has the undo.")
-    return redirect("taxonomy-department", found.department_id)
+    messages.info(request, f"{subtype} is part of {fields['into']} now; {emails} emails moved. Its row has the undo.")
+    return redirect("taxonomy-department", subtype.department_id)

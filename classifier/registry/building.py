@@ -8,7 +8,7 @@ from django.conf import settings
 
 from classifier.models import ModelAlias, ModelVersion
 from classifier.registry.queries import PRODUCTION, folder_of
-from classifier.registry.services import OWN_TEST_SPLIT, keep_evaluation, promote, register
+from classifier.registry.services import OWN_TEST_SPLIT, promote, record_evaluation, register
 from ml.data import Example
 from ml.progress import Watch, unwatched
 from reviewdesk.errors import DeskError
@@ -27,7 +27,7 @@ def ensure_starter() -> ModelVersion:
 
         save_starter(settings.MODELS_DIR / STARTER, version=STARTER)
     version = register(name=STARTER)
-    keep_evaluation(version=version, data=OWN_TEST_SPLIT, report=version.metrics)
+    record_evaluation(version=version, data=OWN_TEST_SPLIT, report=version.metrics)
     promote(version=version, reason="shipped with the desk")
     return version
 
@@ -94,7 +94,7 @@ def train_version(
     if rows:
         predictor = Predictor(folder_of(version), settings.CLASSIFIER_RUNTIME)
         report = full_report(predictor, rows, threshold=settings.REVIEW_THRESHOLD, watch=watch)
-        keep_evaluation(version=version, data=OWN_TEST_SPLIT, report=report)
+        record_evaluation(version=version, data=OWN_TEST_SPLIT, report=report)
         version.refresh_from_db()
     return version
 

@@ -70,15 +70,15 @@ def check_promotion(version: ModelVersion) -> PromotionCheck:
     production = aliases().get(PRODUCTION)
     if production is not None and production.pk == version.pk:
         production = None
-    ours, theirs, same_emails = _measured(version, production)
+    candidate, serving, same_emails = _measured(version, production)
     check = PromotionCheck(
         version=version,
         production=production,
-        measured=ours,
-        measured_production=theirs,
+        measured=candidate,
+        measured_production=serving,
         same_emails=same_emails,
         coverage=_coverage(version, production),
-        running_tests=[found.experiment.name for found in active.get()],
+        running_tests=[model.experiment.name for model in active.get()],
     )
     check.problems.extend(_problems(check))
     return check
@@ -86,13 +86,13 @@ def check_promotion(version: ModelVersion) -> PromotionCheck:
 
 def _problems(check: PromotionCheck) -> list[str]:
     problems = []
-    ours, theirs = check.measured, check.measured_production
-    if ours is None:
+    candidate, serving = check.measured, check.measured_production
+    if candidate is None:
         problems.append(f"it was never evaluated (manage.py evaluate {check.version} does)")
-    elif theirs is not None and ours.subtype < theirs.subtype:
+    elif serving is not None and candidate.subtype < serving.subtype:
         where = "on the same emails" if check.same_emails else "each on its own test split"
         problems.append(
-            f"its subtype accuracy is {ours.subtype:.1%}, that of {check.production} {theirs.subtype:.1%}, {where}"
+            f"its subtype accuracy is {candidate.subtype:.1%}, that of {check.production} {serving.subtype:.1%}, {where}"
         )
     if check.coverage.missing:
         problems.append(f"it was not trained on {', '.join(check.coverage.missing)}")
@@ -103,13 +103,13 @@ def _problems(check: PromotionCheck) -> list[str]:
 
 def _measured(version: ModelVersion, production: ModelVersion | None) -> tuple[Measured | None, Measured | None, bool]:
     """Both measured on the same emails where there are such reports, else each by its latest one."""
-    ours = _reports(version)
-    theirs = _reports(production) if production is not None else []
-    on_same = {sha: measured for sha, measured in reversed(theirs) if sha}
-    for sha, measured in ours:
+    candidate = _reports(version)
+    serving = _reports(production) if production is not None else []
+    on_same = {sha: measured for sha, measured in reversed(serving) if sha}
+    for sha, measured in candidate:
         if sha in on_same:
             return measured, on_same[sha], True
-    return (ours[0][1] if ours else None), (theirs[0][1] if theirs else None), False
+    return (candidate[0][1] if candidate else None), (serving[0][1] if serving else None), False
 
 
 def _reports(version: ModelVersion) -> list[tuple[str, Measured]]:

@@ -110,7 +110,7 @@ def restore(*, version: ModelVersion, by: User | None = None) -> None:
     _leave(version, State.CANDIDATE, {State.ARCHIVED, State.TESTING}, by)
 
 
-def keep_evaluation(*, version: ModelVersion, data: str, report: dict) -> Evaluation:
+def record_evaluation(*, version: ModelVersion, data: str, report: dict) -> Evaluation:
     """Store a report; one on the version's own test split is also what the models page shows."""
     if data == OWN_TEST_SPLIT:
         ModelVersion.objects.filter(pk=version.pk).update(metrics=report)

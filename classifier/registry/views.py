@@ -97,10 +97,10 @@ def compare(request: DeskRequest) -> HttpResponse:
 @for_roles(ADMIN)
 def promote_model(request: DeskRequest, version: str) -> HttpResponse:
     """What a promotion would change; by POST it is done, with a reason."""
-    found = get_object_or_404(ModelVersion, version=version)
+    model = get_object_or_404(ModelVersion, version=version)
     if request.method != "POST":
-        return render(request, "classifier/promote_model.html", {"check": promotion.check_promotion(found)})
-    promotion.promote_by_person(version=found, by=request.user, **checked(PromoteForm(request.POST)))
+        return render(request, "classifier/promote_model.html", {"check": promotion.check_promotion(model)})
+    promotion.promote_by_person(version=model, by=request.user, **checked(PromoteForm(request.POST)))
     messages.info(request, f"{version} serves from now on; every process changes over within seconds.")
     return redirect("models")
 

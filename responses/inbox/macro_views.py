@@ -53,8 +53,8 @@ class ApplyForm(forms.Form):
 @for_roles(AGENT)
 def macro_apply(request: DeskRequest, pk: int) -> HttpResponse:
     # A macro closes, tags and assigns the whole thread, so the thread must be the person's to open.
-    theirs = emails_for(request.user).filter(thread__in=threads_for(request.user))
-    email = get_object_or_404(theirs.select_related("thread__latest_email"), pk=pk)
+    visible_emails = emails_for(request.user).filter(thread__in=threads_for(request.user))
+    email = get_object_or_404(visible_emails.select_related("thread__latest_email"), pk=pk)
     macro = checked(ApplyForm(request.POST, email=email))["macro"]
     services.apply_macro(macro=macro, email=email, user=request.user)
     messages.info(request, f"{macro}: {macro.steps}.")
@@ -80,7 +80,7 @@ def macros(request: DeskRequest) -> HttpResponse:
 @require_POST
 @for_roles(ADMIN)
 def macro_add(request: DeskRequest) -> HttpResponse:
-    services.keep_macro(by=request.user, **checked(MacroForm(request.POST)))
+    services.save_macro(by=request.user, **checked(MacroForm(request.POST)))
     messages.info(request, "Macro added.")
     return redirect("macros")
 
@@ -88,7 +88,7 @@ def macro_add(request: DeskRequest) -> HttpResponse:
 @require_POST
 @for_roles(ADMIN)
 def macro_change(request: DeskRequest, pk: int) -> HttpResponse:
-    services.keep_macro(macro=get_object_or_404(Macro, pk=pk), by=request.user, **checked(MacroForm(request.POST)))
+    services.save_macro(macro=get_object_or_404(Macro, pk=pk), by=request.user, **checked(MacroForm(request.POST)))
     messages.info(request, "Saved.")
     return redirect("macros")
 

@@ -44,7 +44,7 @@ def _write(reply: Document, email: Email, user: User, *, closes: bool) -> None:
     save_draft(draft=draft, version=draft.version, body=body, user=user, closes=closes or draft.closes)
 
 
-def keep_macro(
+def save_macro(
     *,
     by: User,
     name: str,

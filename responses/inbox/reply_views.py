@@ -179,7 +179,7 @@ def draft_resolve(request: DeskRequest, pk: int) -> HttpResponse:
     services.resolve_conflict(
         email=email,
         draft=email.drafts.select_related("edited_by").filter(pk=draft_id).first() if draft_id else None,
-        keep_mine=keep == "mine",
+        overwrite=keep == "mine",
         user=request.user,
         **fields,
     )

@@ -53,14 +53,14 @@ def save_draft(
 
 
 def resolve_conflict(
-    *, email: Email, draft: Draft | None, version: int | None, keep_mine: bool, user: User, body: str, **copies: Any
+    *, email: Email, draft: Draft | None, version: int | None, overwrite: bool, user: User, body: str, **copies: Any
 ) -> None:
     """Go on with one of two texts of a draft; the other one is stored among the earlier drafts.
 
     `draft` and `version` are what the person saw of the other text. Raises Conflict when that has changed again.
     """
     with transaction.atomic():
-        if draft is None or draft.status not in EDITABLE or not keep_mine:
+        if draft is None or draft.status not in EDITABLE or not overwrite:
             _store_aside(email, body, user, cc=copies.get("cc", ""), bcc=copies.get("bcc", ""))
             return
         _store_aside(email, draft.body, draft.edited_by, cc=draft.cc, bcc=draft.bcc)

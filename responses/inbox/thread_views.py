@@ -80,8 +80,8 @@ def thread_merge(request: DeskRequest, pk: int) -> HttpResponse:
 @for_roles(AGENT)
 def email_split(request: DeskRequest, pk: int) -> HttpResponse:
     """Give an email a thread of its own."""
-    theirs = emails_for(request.user).filter(thread__in=threads_for(request.user))
-    email = get_object_or_404(theirs.select_related("thread__mailbox", "customer"), pk=pk)
+    visible_emails = emails_for(request.user).filter(thread__in=threads_for(request.user))
+    email = get_object_or_404(visible_emails.select_related("thread__mailbox", "customer"), pk=pk)
     new = joining.split(email=email, by=request.user)
     messages.info(request, "It has a thread of its own now.")
     return _opened(request, new.pk)

@@ -32,7 +32,7 @@ def in_window(page, selector: str) -> bool:
     return box is not None and box["y"] >= 0 and box["y"] + box["height"] <= size["height"]
 
 
-def keep_mine(page) -> None:
+def keep_my_text(page) -> None:
     """Wait until the text is saved; where the new draft came first, go on with the typed text."""
     expect(page.locator("#draft-saved")).to_have_text(re.compile(r"^saved \d|choose which text"))
     if page.locator(".conflict").count():
@@ -77,10 +77,10 @@ def test_an_agent_works_at_every_width(log_in, desk, width, height, theme):
     page.keyboard.press("Control+a")
     page.keyboard.type(text, delay=15)
     expect(page.locator("#draft-body")).to_have_value(text)
-    keep_mine(page)
+    keep_my_text(page)
     page.wait_for_timeout(2_500)  # several polls
     expect(page.locator("#draft-body")).to_have_value(text)
-    keep_mine(page)
+    keep_my_text(page)
 
     # Approved, then taken back while another thread is on screen.
     reply_url = page.url

@@ -14,7 +14,7 @@ from classifier.registry import newcomers
 from classifier.registry import serving as serving_module
 from classifier.registry.promotion import promote_by_person
 from classifier.registry.queries import ledger, threshold_choices
-from classifier.registry.services import archive, keep_evaluation, promote, register, restore, roll_back, set_testing
+from classifier.registry.services import archive, promote, record_evaluation, register, restore, roll_back, set_testing
 from classifier.registry.serving import serving
 from reviewdesk.audit.models import AuditEvent
 from reviewdesk.errors import BackendError, DeskError
@@ -213,7 +213,7 @@ def test_the_pages_show_versions_report_and_comparison(desk, starter, second):
 
 
 def test_promote_roll_back_and_archive_from_the_page(desk, starter, second):
-    keep_evaluation(version=second, data="own test split", report=starter.metrics)
+    record_evaluation(version=second, data="own test split", report=starter.metrics)
     assert "New mail is labelled by second" in desk.get(reverse("model-promote", args=["second"])).content.decode()
     assert desk.post(reverse("model-promote", args=["second"])).status_code == 400
     desk.post(reverse("model-promote", args=["second"]), {"reason": "better"})
@@ -243,11 +243,11 @@ def test_a_promotion_is_refused_without_an_evaluation_when_worse_incomplete_or_d
     second.refresh_from_db()
     assert "never evaluated" in problems()
     worse = starter.metrics | {"subtype": starter.metrics["subtype"] | {"accuracy": 0.09}}
-    keep_evaluation(version=second, data="own test split", report=worse)
+    record_evaluation(version=second, data="own test split", report=worse)
     assert "its subtype accuracy is 9.0%, that of starter 82.1%, on the same emails" in problems()
-    keep_evaluation(version=second, data="other.csv", report=starter.metrics | {"data_sha256": "other"})
+    record_evaluation(version=second, data="other.csv", report=starter.metrics | {"data_sha256": "other"})
     assert "9.0%" in problems(), "a report on the same emails goes before a newer one on others"
-    keep_evaluation(version=second, data="own test split", report=starter.metrics)
+    record_evaluation(version=second, data="own test split", report=starter.metrics)
     labels = settings.MODELS_DIR / "second" / "labels.json"
     original = labels.read_bytes()
     known = json.loads(original)
@@ -272,7 +272,7 @@ def test_a_promotion_is_refused_without_an_evaluation_when_worse_incomplete_or_d
 
 
 def test_promote_and_roll_back_by_the_api(client, starter, second, admin):
-    keep_evaluation(version=second, data="own test split", report=starter.metrics)
+    record_evaluation(version=second, data="own test split", report=starter.metrics)
     headers = {"Authorization": f"Bearer {create_token(user=admin, scopes=['models'])}"}
     answer = client.post(
         "/api/v1/models/second/promote", {"reason": "better"}, content_type="application/json", headers=headers

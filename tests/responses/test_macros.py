@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models import Thread
-from responses.inbox.macros import apply_macro, keep_macro, macros_for
+from responses.inbox.macros import apply_macro, macros_for, save_macro
 from responses.inbox.services import save_draft
 from responses.models import Document, Draft, Macro, OutgoingMessage
 from responses.sending.services import approve, send_due
@@ -34,7 +34,7 @@ def reply(email):
 
 
 def test_it_writes_tags_assigns_and_closes_once_the_reply_has_left(email, reply, agent, admin):
-    macro = keep_macro(by=admin, name="Refund", reply=reply, tags="refund, vip", to_me=True, closes=True)
+    macro = save_macro(by=admin, name="Refund", reply=reply, tags="refund, vip", to_me=True, closes=True)
     make_draft(email)
     apply_macro(macro=macro, email=email, user=agent)
     draft, thread = Draft.objects.get(), Thread.objects.get()
@@ -51,19 +51,19 @@ def test_it_writes_tags_assigns_and_closes_once_the_reply_has_left(email, reply,
 def test_its_words_follow_an_agents_own(email, reply, agent, admin):
     draft = make_draft(email)
     save_draft(draft=draft, version=1, body="Dear Ann,", user=agent)
-    apply_macro(macro=keep_macro(by=admin, name="Refund", reply=reply), email=email, user=agent)
+    apply_macro(macro=save_macro(by=admin, name="Refund", reply=reply), email=email, user=agent)
     assert Draft.objects.get().body == "Dear Ann,\n\nWe are sorry."
 
 
 def test_without_a_reply_it_closes_at_once(email, agent, admin):
-    apply_macro(macro=keep_macro(by=admin, name="Done", closes=True, tags="done"), email=email, user=agent)
+    apply_macro(macro=save_macro(by=admin, name="Done", closes=True, tags="done"), email=email, user=agent)
     thread = Thread.objects.get()
     assert thread.status == "closed" and thread.tag_list == ["done"] and not Draft.objects.exists()
 
 
 def test_with_a_reply_on_its_way_nothing_is_done(email, reply, agent, admin):
     approve(draft=make_draft(email), version=1, user=agent)
-    macro = keep_macro(by=admin, name="Refund", reply=reply, tags="refund", to_me=True)
+    macro = save_macro(by=admin, name="Refund", reply=reply, tags="refund", to_me=True)
     with pytest.raises(Conflict, match="on its way"):
         apply_macro(macro=macro, email=email, user=agent)
     thread = Thread.objects.get()
@@ -71,9 +71,9 @@ def test_with_a_reply_on_its_way_nothing_is_done(email, reply, agent, admin):
 
 
 def test_those_of_another_department_are_not_offered(email, reply, admin):
-    mine = keep_macro(by=admin, name="Mine", reply=reply)
-    keep_macro(by=admin, name="Theirs", department=make_department("retail"), tags="x")
-    everybodys = keep_macro(by=admin, name="Everybody's", tags="x")
+    mine = save_macro(by=admin, name="Mine", reply=reply)
+    save_macro(by=admin, name="Theirs", department=make_department("retail"), tags="x")
+    everybodys = save_macro(by=admin, name="Everybody's", tags="x")
     assert list(macros_for(email)) == [everybodys, mine]
 
 
@@ -83,7 +83,7 @@ def test_those_of_another_department_are_not_offered(email, reply, admin):
 def test_a_macro_that_will_not_do(email, admin, fields, said):
     Macro.objects.create(name="There")
     with pytest.raises(DeskError, match=said):
-        keep_macro(by=admin, name="There", **fields)
+        save_macro(by=admin, name="There", **fields)
 
 
 def test_the_pages(client, email, reply, agent, admin):

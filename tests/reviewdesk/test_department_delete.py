@@ -16,7 +16,7 @@ from classifier.models import (
     Verification,
 )
 from classifier.review.services import correct
-from responses.inbox.macros import keep_macro
+from responses.inbox.macros import save_macro
 from responses.inbox.threads import add_note
 from responses.knowledge.services import store_document
 from responses.models import Document, Draft, Macro, Note, OutgoingMessage
@@ -40,7 +40,7 @@ def retail(db, admin, agent):
     add_note(thread=email.thread, text="a note", by=agent)
     department = Department.objects.get(slug="retail")
     store_document(department=department, title="Help", slug="h", text="## Help\n\nHelp is here.")
-    keep_macro(by=admin, name="m", department=department, tags="x")
+    save_macro(by=admin, name="m", department=department, tags="x")
     return department
 
 

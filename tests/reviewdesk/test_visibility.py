@@ -15,7 +15,7 @@ from classifier.review import leases
 from classifier.review.queries import can_undo, undoable
 from classifier.review.services import Answer, move_email, verify
 from classifier.visibility import departments_of
-from responses.inbox.macros import keep_macro
+from responses.inbox.macros import save_macro
 from responses.inbox.threads import add_note, assign
 from responses.knowledge.services import store_document
 from responses.models import Draft, DraftAttachment, Note, OutgoingMessage
@@ -79,7 +79,7 @@ def hidden(db, admin) -> dict[str, object]:
     make_draft(make_classified(department="law", subject=SECRET), status="no_source", body="")
     add_note(thread=email.thread, text=SECRET, by=admin)
     document = store_document(department=department, title=SECRET, slug="x", text=f"## {SECRET}\n\n{SECRET}")
-    keep_macro(by=admin, name=SECRET, department=department, tags=SECRET)
+    save_macro(by=admin, name=SECRET, department=department, tags=SECRET)
     rejected = [{"line": 1, "field": "body", "reason": SECRET, "file": SECRET}]
     run = ImportRun.objects.create(
         user=admin, department=department, file="x.csv", filename=SECRET, status="done", result={"rejected": rejected}
@@ -232,7 +232,7 @@ def test_an_answer_on_mail_that_moved_away_is_not_taken_back(admin, outsider):
 
 def test_a_macro_of_another_department_does_not_apply(client, admin, outsider):
     mine = make_classified(department="retail")
-    macro = keep_macro(by=admin, name="m", department=make_department("law"), tags="x")
+    macro = save_macro(by=admin, name="m", department=make_department("law"), tags="x")
     client.force_login(outsider)
     assert client.post(reverse("macro-apply", args=[mine.pk]), {"macro": macro.pk}).status_code == 400
 

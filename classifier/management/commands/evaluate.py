@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from classifier.registry.queries import find_version, folder_of
-from classifier.registry.services import OWN_TEST_SPLIT, keep_evaluation
+from classifier.registry.services import OWN_TEST_SPLIT, record_evaluation
 from classifier.registry.serving import production_version
 from ml.artifact import load_test_rows
 from ml.data import load_corpus, read_examples
@@ -36,7 +36,7 @@ class Command(DeskCommand):
         figures = full_report(predictor, examples, threshold=settings.REVIEW_THRESHOLD, watch=watch)
         bar.close()
         name = options["data"].name if options["data"] else OWN_TEST_SPLIT
-        evaluation = keep_evaluation(version=version, data=name, report=figures)
+        evaluation = record_evaluation(version=version, data=name, report=figures)
         if options["json"]:
             self.print_json(figures)
         else:
